@@ -5,6 +5,8 @@ pub mod calendar;
 pub mod channel;
 pub mod clock;
 pub mod code;
+pub mod count;
+mod explain;
 pub mod facts;
 pub mod id;
 pub mod list;
@@ -20,6 +22,7 @@ pub use code::{
     AccountCode, Citation, FactCode, MatterCode, ObjectTypeCode, PersonCode, PostCode,
     PowerItemCode, RegionCode, ResourceCode, RuleCode, TemplateCode, UnitCode,
 };
+pub use count::{after, before, due, due_extended, warn_at};
 pub use facts::{CaseFacts, FactValue, FactsProblem};
 pub use id::{
     AdviceId, AssistanceId, AuditId, BlobRef, CallbackId, CampaignId, CaseId, ClusterId,
