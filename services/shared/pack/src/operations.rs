@@ -2,7 +2,7 @@
 
 use jiff::civil::{Date, Time};
 use serde::{Deserialize, Serialize};
-use vocab::{Citation, DayKind, ResourceCode, RuleCode, UnitCode};
+use vocab::{Citation, DayKind, MatterCode, ResourceCode, RuleCode, UnitCode};
 
 use crate::Label;
 
@@ -77,6 +77,20 @@ impl ForbiddenSlot {
     }
 }
 
+/// 宜查时段: the hours in which a matter shows itself, e.g. a barbecue stall at night; others are planned in office hours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatterHours {
+    /// The matters; each also stands for the matters below it (`noise.trade` for `noise.trade.night`).
+    pub matters: Vec<MatterCode>,
+    /// From this time of day …
+    pub from: Time,
+    /// … to this one, over midnight when it is the earlier.
+    pub to: Time,
+    /// Why, in words.
+    pub reason: Label,
+}
+
 /// 现场要求: a duty prompted and checked while an operation runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,6 +121,9 @@ pub struct OperationSettings {
     pub horizon_days: u32,
     /// The clock in which participants confirm.
     pub confirm_rule: RuleCode,
+    /// When a matter can be met with; matters that are not named are planned in office hours.
+    #[serde(default)]
+    pub matter_hours: Vec<MatterHours>,
     /// When what is forbidden.
     pub forbidden_slots: Vec<ForbiddenSlot>,
     /// What is prompted and checked on the spot.
