@@ -271,11 +271,13 @@ struct Watchdog {
 }
 
 const WATCHDOG: &str = r#"
+# A directory that somebody removed meanwhile is still where the server works.
+is_ours() { case "$(readlink "/proc/$1/cwd")" in "$2" | "$2 (deleted)") ;; *) false ;; esac; }
 while read -r _; do :; done
-if [ "$(readlink "/proc/$1/cwd")" = "$2" ]; then kill -s "$3" "$1"; fi
+if is_ours "$1" "$2"; then kill -s "$3" "$1"; fi
 if [ -n "$4" ]; then
   tries=0
-  while [ "$(readlink "/proc/$1/cwd")" = "$2" ] && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
+  while is_ours "$1" "$2" && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
   rm -rf "$4"
 fi
 "#;
