@@ -1,12 +1,14 @@
 //! 县域配置包: everything a county or a lawyer may change — places, units, lists, rules, calendar, templates — typed,
 //! checked as a whole, and named by the hash of its content. Parsing works on bytes in memory; only [`disk`] reads files.
 
+mod check;
 pub mod disk;
 pub mod intake;
 pub mod journey;
 pub mod lists;
 pub mod operations;
 pub mod organisation;
+mod parse;
 pub mod place;
 pub mod rules;
 
@@ -17,11 +19,14 @@ use vocab::{Calendar, ClockRule, Lang, MatterCode, RegionCode, RuleCode, Templat
 pub use intake::{AcceptanceRule, DeclineCode, ModeRule, NoClerkClass, Template, TrackRule};
 pub use journey::Journey;
 pub use lists::{BoundaryRule, Holding, KeptDuty, PowerItem, ResponsibilityItem, Transfer};
-pub use operations::{Check, DayFilter, ForbiddenSlot, OperationSettings, Resource, ResourceKind};
+pub use operations::{
+    Check, DayFilter, ForbiddenSlot, MatterHours, OperationSettings, Resource, ResourceKind,
+};
 pub use organisation::{
     Account, AccountKind, AccountRole, Certificate, Officer, OrganisationUnit, Person, Post,
     UnitKind,
 };
+pub use parse::{Mistake, parse};
 pub use place::{County, EventClass, Fact, FactKind, Matter, ObjectType, Town, Village};
 pub use rules::{
     Agreement, Assessment, AssessmentItem, CallbackScheme, ConsultationSettings, GradeBand, Ladder,

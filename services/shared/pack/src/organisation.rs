@@ -183,3 +183,24 @@ pub struct Officer {
     /// 辅助人员: true when the person cannot count as an officer.
     pub auxiliary: bool,
 }
+
+impl std::str::FromStr for AccountRole {
+    type Err = vocab::Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let all = [
+            Self::WindowClerk,
+            Self::Coordinator,
+            Self::Supervisor,
+            Self::Evaluator,
+            Self::Leader,
+            Self::Administrator,
+            Self::DepartmentHandler,
+            Self::DepartmentHead,
+            Self::Officer,
+        ];
+        all.into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or_else(|| vocab::Malformed::new("account role", text, "not in the list"))
+    }
+}
