@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use vocab::{
-    Channel, Citation, Condition, HandlingMode, MatterCode, RuleCode, TemplateCode, Track,
+    Channel, Citation, Condition, HandlingMode, MatterCode, RuleCode, TemplateCode, Track, Urgency,
 };
 
 use crate::Label;
@@ -80,6 +80,9 @@ pub struct AcceptanceRule {
     pub notice: TemplateCode,
     /// The right route: where the complainant should go instead.
     pub route: Label,
+    /// 去向代码: where a hand-over goes, e.g. `court`; empty when the complainant is only told.
+    #[serde(default)]
+    pub route_code: String,
     /// True when the matter is handed over with a receipt and may come back (诉访分离).
     #[serde(default)]
     pub hand_over: bool,
@@ -106,12 +109,37 @@ pub struct NoClerkClass {
     pub source: String,
 }
 
-/// 办理方式规则: what one of the five ways of handling asks for.
+/// 认定情形: what a determination found, as far as the choice of a way of handling depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// 单一主体.
+    Sole,
+    /// 主办加协办.
+    LeadWithSupport,
+    /// 职责交叉.
+    Overlap,
+    /// 监管盲区.
+    Gap,
+}
+
+/// 办理方式规则: what one of the five ways of handling asks for. The first whose tests all hold is proposed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModeRule {
     /// Which way.
     pub mode: HandlingMode,
+    /// The findings it is proposed for; empty means any.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    /// The degrees of urgency it is proposed for; empty means any.
+    #[serde(default)]
+    pub urgencies: Vec<Urgency>,
+    /// The facts that must hold and be known for it to be proposed.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
+    /// The track it usually takes.
+    pub track: Track,
     /// What it is for.
     pub purpose: Label,
     /// The clocks it starts beside those of every case.

@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use vocab::{Calendar, ClockRule, Lang, MatterCode, RegionCode, RuleCode, TemplateCode, UnitCode};
 
-pub use intake::{AcceptanceRule, DeclineCode, ModeRule, NoClerkClass, Template, TrackRule};
+pub use intake::{
+    AcceptanceRule, DeclineCode, Finding, ModeRule, NoClerkClass, Template, TrackRule,
+};
 pub use journey::Journey;
 pub use lists::{BoundaryRule, Holding, KeptDuty, PowerItem, ResponsibilityItem, Transfer};
 pub use operations::{

@@ -179,6 +179,7 @@ fn handling(draft: &Draft, known: &Known<'_>, reader: &mut Reader<'_>) {
         track.track.to_string()
     });
     for mode in &draft.modes {
+        lists::conditions(reader, mode, known, &mode.value.conditions);
         for clock in &mode.value.clocks {
             refer(
                 reader,

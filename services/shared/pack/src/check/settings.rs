@@ -312,6 +312,17 @@ fn operations(draft: &Draft, known: &Known<'_>, reader: &mut Reader<'_>) {
             "slot, length and horizon must be above zero",
         );
     }
+    for hours in &value.matter_hours {
+        for matter in &hours.matters {
+            refer(
+                reader,
+                settings,
+                &known.matters,
+                ("事项", "matter"),
+                matter.as_str(),
+            );
+        }
+    }
     for slot in &value.forbidden_slots {
         if slot.citation.law.trim().is_empty() || slot.citation.article.trim().is_empty() {
             let code = slot.code.as_str();
