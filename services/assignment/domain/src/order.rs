@@ -1,0 +1,430 @@
+//! 工单: one unit's share of a case. No order exists without person, post, duty and deadline (定人、定岗、定责、定时).
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use vocab::{CaseId, Duty, OperationId, PersonCode, PostCode, Role, RulingId, SupervisionOrderId, UnitCode, WorkOrderId};
+
+use crate::Step;
+use crate::deadline::Deadline;
+use crate::evidence::Evidence;
+use crate::refusal::Refusal;
+use crate::share::Ground;
+
+/// 承办人: the person who answers for an order and the post that person holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignee {
+    /// The person.
+    pub person: PersonCode,
+    /// The post.
+    pub post: PostCode,
+}
+
+/// 职责: what an order obliges to, never empty: the duties with the weightiest first, and the same in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// The main duty.
+    pub duty: Duty,
+    /// Other duties beside it.
+    pub also: Vec<Duty>,
+    /// In Chinese.
+    pub zh: String,
+    /// In English.
+    pub en: String,
+}
+
+impl Task {
+    /// All duties, the main one first.
+    pub fn duties(&self) -> impl Iterator<Item = Duty> {
+        std::iter::once(self.duty).chain(self.also.iter().copied())
+    }
+}
+
+/// 办理结果: what came of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// 已整改.
+    Rectified,
+    /// 已处罚.
+    Punished,
+    /// 已认定.
+    Identified,
+    /// 已协助.
+    Assisted,
+    /// 解释说明.
+    Explained,
+    /// 查无实据.
+    Unfounded,
+}
+
+/// 撤单原因: why an order was withdrawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WithdrawnBecause {
+    /// Its unit was right to object.
+    ObjectionUpheld,
+    /// A ruling gave the share to somebody else, or another share to its unit.
+    Ruled,
+    /// New facts led to another determination.
+    DeterminedAnew,
+    /// An operation took place and the unit goes on with its own follow-up.
+    ContinuedAfterOperation,
+    /// The complainant took the request back.
+    CaseWithdrawn,
+    /// The case was declined after all.
+    CaseDeclined,
+    /// The case went to another authority.
+    CaseRoutedAway,
+    /// The case is answered with another one.
+    CaseLinked,
+    /// The case was closed.
+    CaseClosed,
+}
+
+impl WithdrawnBecause {
+    /// The code, as events carry it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ObjectionUpheld => "objection_upheld",
+            Self::Ruled => "ruled",
+            Self::DeterminedAnew => "determined_anew",
+            Self::ContinuedAfterOperation => "continued_after_operation",
+            Self::CaseWithdrawn => "case_withdrawn",
+            Self::CaseDeclined => "case_declined",
+            Self::CaseRoutedAway => "case_routed_away",
+            Self::CaseLinked => "case_linked",
+            Self::CaseClosed => "case_closed",
+        }
+    }
+}
+
+/// 督办: supervision pressed the holder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pressed {
+    /// By which supervision order.
+    pub order: SupervisionOrderId,
+    /// Which rung: `remind`, `urge`, `supervision_order`.
+    pub rung: String,
+    /// Until when the unit must answer.
+    pub answer_by: Option<Timestamp>,
+    /// When.
+    pub issued_at: Timestamp,
+}
+
+/// 工单阶段: a stage carries what is true in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum OrderStage {
+    /// 已派单.
+    Dispatched,
+    /// 已签收.
+    Acknowledged {
+        /// When.
+        at: Timestamp,
+    },
+    /// 异议中.
+    Objected {
+        /// What the unit cites.
+        ground: Ground,
+        /// When.
+        at: Timestamp,
+        /// When it had acknowledged the order before, if it had.
+        acknowledged_at: Option<Timestamp>,
+        /// Until when the centre decides.
+        decide_by: Deadline,
+    },
+    /// 已办结.
+    Completed {
+        /// When it was acknowledged.
+        acknowledged_at: Timestamp,
+        /// When it was completed.
+        at: Timestamp,
+        /// What came of it.
+        outcome: Outcome,
+        /// The proof.
+        evidence: Evidence,
+    },
+    /// 已撤单.
+    Withdrawn {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        because: WithdrawnBecause,
+    },
+}
+
+impl OrderStage {
+    /// The stage's name, as it is stored and said.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Dispatched => "dispatched",
+            Self::Acknowledged { .. } => "acknowledged",
+            Self::Objected { .. } => "objected",
+            Self::Completed { .. } => "completed",
+            Self::Withdrawn { .. } => "withdrawn",
+        }
+    }
+}
+
+/// 工单.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkOrder {
+    /// Its id.
+    pub id: WorkOrderId,
+    /// The case.
+    pub case: CaseId,
+    /// Who owes it.
+    pub unit: UnitCode,
+    /// The part it plays.
+    pub role: Role,
+    /// What it owes.
+    pub task: Task,
+    /// Who answers for it.
+    pub assignee: Assignee,
+    /// Until when it must be completed.
+    pub deadline: Deadline,
+    /// Until when it must be acknowledged.
+    pub acknowledge_by: Deadline,
+    /// Until when it may be objected to.
+    pub object_by: Deadline,
+    /// What it rests on.
+    pub grounds: Vec<Ground>,
+    /// The operation it follows.
+    pub operation: Option<OperationId>,
+    /// The round of handling.
+    pub round: u32,
+    /// The ruling that binds it.
+    pub ruling: Option<RulingId>,
+    /// True once an objection to it was rejected.
+    #[serde(default)]
+    pub objection_rejected: bool,
+    /// When it was dispatched.
+    pub dispatched_at: Timestamp,
+    /// When its unit last reported.
+    #[serde(default)]
+    pub reported_at: Option<Timestamp>,
+    /// How it was pressed.
+    #[serde(default)]
+    pub pressed: Vec<Pressed>,
+    /// Where it stands.
+    pub stage: OrderStage,
+}
+
+/// What can be asked of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderCommand {
+    /// 签收.
+    Acknowledge,
+    /// 异议.
+    Object {
+        /// What the unit cites.
+        ground: Ground,
+        /// Until when the centre decides.
+        decide_by: Deadline,
+    },
+    /// 异议成立.
+    UpholdObjection,
+    /// 异议不成立.
+    RejectObjection,
+    /// 进展报告.
+    Report,
+    /// 办结.
+    Complete {
+        /// What came of it.
+        outcome: Outcome,
+        /// The proof.
+        evidence: Evidence,
+    },
+    /// 撤单.
+    Withdraw {
+        /// Why.
+        because: WithdrawnBecause,
+    },
+    /// 改派.
+    Reassign {
+        /// To whom.
+        to: Assignee,
+    },
+    /// 期限变更: supervision extended or moved the deadline.
+    ChangeDeadline {
+        /// The new one.
+        to: Deadline,
+    },
+    /// 督办.
+    Press(Pressed),
+    /// 受裁定约束: a ruling confirmed the share.
+    Bind {
+        /// The ruling.
+        ruling: RulingId,
+    },
+}
+
+impl OrderCommand {
+    /// The verb, for a refusal.
+    #[must_use]
+    pub const fn verb(&self) -> &'static str {
+        match self {
+            Self::Acknowledge => "acknowledged",
+            Self::Object { .. } => "objected to",
+            Self::UpholdObjection | Self::RejectObjection => "decided upon",
+            Self::Report => "reported on",
+            Self::Complete { .. } => "completed",
+            Self::Withdraw { .. } => "withdrawn",
+            Self::Reassign { .. } => "reassigned",
+            Self::ChangeDeadline { .. } => "given another deadline",
+            Self::Press(_) => "pressed",
+            Self::Bind { .. } => "bound",
+        }
+    }
+}
+
+/// What happened to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderEvent {
+    /// 派单.
+    Dispatched,
+    /// 签收.
+    Acknowledged,
+    /// 异议.
+    Objected,
+    /// 异议成立.
+    ObjectionUpheld,
+    /// 异议不成立.
+    ObjectionRejected,
+    /// 报告.
+    Reported,
+    /// 办结.
+    Completed,
+    /// 撤单.
+    Withdrawn,
+    /// 改派.
+    Reassigned,
+    /// 期限变更.
+    DeadlineChanged,
+    /// 督办.
+    Pressed,
+    /// 受裁定约束.
+    Bound,
+}
+
+impl OrderEvent {
+    /// The code, as the feed carries it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dispatched => "dispatched",
+            Self::Acknowledged => "acknowledged",
+            Self::Objected => "objected",
+            Self::ObjectionUpheld => "objection_upheld",
+            Self::ObjectionRejected => "objection_rejected",
+            Self::Reported => "reported",
+            Self::Completed => "completed",
+            Self::Withdrawn => "withdrawn",
+            Self::Reassigned => "reassigned",
+            Self::DeadlineChanged => "deadline_changed",
+            Self::Pressed => "pressed",
+            Self::Bound => "bound",
+        }
+    }
+}
+
+impl WorkOrder {
+    /// True while its unit has to do something about it.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        !matches!(self.stage, OrderStage::Completed { .. } | OrderStage::Withdrawn { .. })
+    }
+
+    /// When it was acknowledged, if it was.
+    #[must_use]
+    pub const fn acknowledged_at(&self) -> Option<Timestamp> {
+        match &self.stage {
+            OrderStage::Acknowledged { at } => Some(*at),
+            OrderStage::Objected { acknowledged_at, .. } => *acknowledged_at,
+            OrderStage::Completed { acknowledged_at, .. } => Some(*acknowledged_at),
+            OrderStage::Dispatched | OrderStage::Withdrawn { .. } => None,
+        }
+    }
+
+    /// When it was completed or withdrawn, if it was.
+    #[must_use]
+    pub const fn closed_at(&self) -> Option<Timestamp> {
+        match &self.stage {
+            OrderStage::Completed { at, .. } | OrderStage::Withdrawn { at, .. } => Some(*at),
+            _ => None,
+        }
+    }
+
+    /// Every legal move, in one table. What is not listed is refused.
+    pub fn decide(&self, command: OrderCommand, at: Timestamp) -> Result<Step<Self, OrderEvent>, Refusal> {
+        use OrderCommand as C;
+        use OrderStage as S;
+        let verb = command.verb();
+        let stay = self.stage.clone();
+        let mut next = self.clone();
+        let (stage, event) = match (&self.stage, command) {
+            (S::Dispatched, C::Acknowledge) => (S::Acknowledged { at }, OrderEvent::Acknowledged),
+            (S::Dispatched | S::Acknowledged { .. }, C::Object { ground, decide_by }) => {
+                self.may_be_returned(at)?;
+                let acknowledged_at = self.acknowledged_at();
+                (S::Objected { ground, at, acknowledged_at, decide_by }, OrderEvent::Objected)
+            }
+            (S::Objected { .. }, C::UpholdObjection) => {
+                (S::Withdrawn { at, because: WithdrawnBecause::ObjectionUpheld }, OrderEvent::ObjectionUpheld)
+            }
+            (S::Objected { acknowledged_at, .. }, C::RejectObjection) => {
+                next.objection_rejected = true;
+                let back = acknowledged_at.map_or(S::Dispatched, |at| S::Acknowledged { at });
+                (back, OrderEvent::ObjectionRejected)
+            }
+            (S::Acknowledged { .. }, C::Report) => {
+                next.reported_at = Some(at);
+                (stay, OrderEvent::Reported)
+            }
+            (S::Acknowledged { at: acknowledged_at }, C::Complete { outcome, evidence }) => {
+                let acknowledged_at = *acknowledged_at;
+                (S::Completed { acknowledged_at, at, outcome, evidence }, OrderEvent::Completed)
+            }
+            (S::Dispatched | S::Acknowledged { .. } | S::Objected { .. }, C::Withdraw { because }) => {
+                (S::Withdrawn { at, because }, OrderEvent::Withdrawn)
+            }
+            (S::Dispatched | S::Acknowledged { .. }, C::Reassign { to }) => {
+                next.assignee = to;
+                (stay, OrderEvent::Reassigned)
+            }
+            (S::Dispatched | S::Acknowledged { .. } | S::Objected { .. }, C::ChangeDeadline { to }) => {
+                next.deadline = to;
+                (stay, OrderEvent::DeadlineChanged)
+            }
+            (S::Dispatched | S::Acknowledged { .. } | S::Objected { .. }, C::Press(pressed)) => {
+                next.pressed.push(pressed);
+                (stay, OrderEvent::Pressed)
+            }
+            (S::Dispatched | S::Acknowledged { .. }, C::Bind { ruling }) => {
+                next.ruling = Some(ruling);
+                (stay, OrderEvent::Bound)
+            }
+            (stage, _) => {
+                return Err(Refusal::OutOfTurn { thing: "work order", stage: stage.name(), verb });
+            }
+        };
+        next.stage = stage;
+        Ok(Step { next, event })
+    }
+
+    fn may_be_returned(&self, at: Timestamp) -> Result<(), Refusal> {
+        if self.ruling.is_some() {
+            Err(Refusal::RuledAlready)
+        } else if self.objection_rejected {
+            Err(Refusal::ObjectionDecided)
+        } else if !self.object_by.allows(at) {
+            Err(Refusal::ObjectionTooLate { due_at: self.object_by.due_at })
+        } else {
+            Ok(())
+        }
+    }
+}
+
