@@ -58,7 +58,6 @@ pub enum PolicyError {
 pub struct Policies {
     authorizer: Authorizer,
     policies: PolicySet,
-    schema: Schema,
     answers: RwLock<HashMap<Question, Option<Access>>>,
 }
 
@@ -128,12 +127,12 @@ impl Policies {
                 Err(errors) => wrong.extend(errors.iter().map(|error| format!("{name}: {error}"))),
             }
         }
-        let found = Validator::new(schema.clone()).validate(&policies, ValidationMode::Strict);
+        let found = Validator::new(schema).validate(&policies, ValidationMode::Strict);
         wrong.extend(found.validation_errors().map(ToString::to_string));
         if !wrong.is_empty() {
             return Err(PolicyError::Wrong(wrong));
         }
-        Ok(Self { authorizer: Authorizer::new(), policies, schema, answers: RwLock::default() })
+        Ok(Self { authorizer: Authorizer::new(), policies, answers: RwLock::default() })
     }
 
     /// How far a caller's right to an action reaches; `None` where there is none.
@@ -181,9 +180,9 @@ impl Policies {
         let principal = uid("Xiezhi::Account", "caller")?;
         let action = uid("Xiezhi::Action", &question.action)?;
         let resource = uid("Xiezhi::Resource", "it")?;
-        let entities = self.entities(question, owner, &principal, &resource)?;
-        let request = Request::new(principal, action, resource, Context::empty(), Some(&self.schema))
-            .map_err(|error| error.to_string())?;
+        let entities = entities(question, owner, &principal, &resource)?;
+        // The policies were checked against the schema at the start, and what is asked is made here: no need to check it again.
+        let request = Request::new(principal, action, resource, Context::empty(), None).map_err(|error| error.to_string())?;
         let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
         let errors: Vec<String> = response.diagnostics().errors().map(ToString::to_string).collect();
         if !errors.is_empty() {
@@ -193,27 +192,26 @@ impl Policies {
         debug!(action = question.action, kind = question.kind.as_str(), ?reasons, decision = ?response.decision(), "decided");
         Ok(response.decision() == Decision::Allow)
     }
+}
 
-    fn entities(
-        &self,
-        question: &Question,
-        owner: &str,
-        principal: &EntityUid,
-        resource: &EntityUid,
-    ) -> Result<Entities, String> {
-        let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
-        let roles: HashSet<EntityUid> =
-            question.roles.iter().map(|role| uid("Xiezhi::Role", role)).collect::<Result<_, _>>()?;
-        let mut all: Vec<Entity> = roles.iter().map(|role| Entity::new_no_attrs(role.clone(), HashSet::new())).collect();
-        let attributes = HashMap::from([
-            ("unit".to_owned(), text(&question.unit)),
-            ("kind".to_owned(), text(question.kind.as_str())),
-        ]);
-        all.push(Entity::new(principal.clone(), attributes, roles).map_err(|error| error.to_string())?);
-        let units = HashMap::from([("units".to_owned(), RestrictedExpression::new_set([text(owner)]))]);
-        all.push(Entity::new(resource.clone(), units, HashSet::new()).map_err(|error| error.to_string())?);
-        Entities::from_entities(all, Some(&self.schema)).map_err(|error| error.to_string())
-    }
+fn entities(
+    question: &Question,
+    owner: &str,
+    principal: &EntityUid,
+    resource: &EntityUid,
+) -> Result<Entities, String> {
+    let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
+    let roles: HashSet<EntityUid> =
+        question.roles.iter().map(|role| uid("Xiezhi::Role", role)).collect::<Result<_, _>>()?;
+    let mut all: Vec<Entity> = roles.iter().map(|role| Entity::new_no_attrs(role.clone(), HashSet::new())).collect();
+    let attributes = HashMap::from([
+        ("unit".to_owned(), text(&question.unit)),
+        ("kind".to_owned(), text(question.kind.as_str())),
+    ]);
+    all.push(Entity::new(principal.clone(), attributes, roles).map_err(|error| error.to_string())?);
+    let units = HashMap::from([("units".to_owned(), RestrictedExpression::new_set([text(owner)]))]);
+    all.push(Entity::new(resource.clone(), units, HashSet::new()).map_err(|error| error.to_string())?);
+    Entities::from_entities(all, None).map_err(|error| error.to_string())
 }
 
 fn declared_actions() -> BTreeSet<&'static str> {

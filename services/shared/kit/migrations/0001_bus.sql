@@ -1,0 +1,143 @@
+-- The bus: journal, numbering, cursors, parking, timers and the clock of one service, the same in every database.
+CREATE SCHEMA IF NOT EXISTS bus;
+
+CREATE TABLE bus.node (
+  one bool PRIMARY KEY DEFAULT true CHECK (one),
+  service text NOT NULL,
+  epoch int NOT NULL DEFAULT 1,
+  last_pos bigint NOT NULL DEFAULT 0,
+  last_hash bytea NOT NULL DEFAULT '\x',
+  published_pos bigint NOT NULL DEFAULT 0,
+  mode text NOT NULL DEFAULT 'normal' CHECK (mode IN ('normal', 'rolled_back'))
+);
+COMMENT ON COLUMN bus.node.published_pos IS 'a hint, never trusted';
+
+CREATE TABLE bus.clock (
+  one bool PRIMARY KEY DEFAULT true CHECK (one),
+  kind text NOT NULL CHECK (kind IN ('real', 'simulated')),
+  offset_by interval NOT NULL DEFAULT '0',
+  turn_id uuid
+);
+
+-- The only clock of the product. A real centre ignores any offset.
+CREATE FUNCTION bus.now() RETURNS timestamptz LANGUAGE sql STABLE AS $$
+  SELECT now() + COALESCE((SELECT offset_by FROM bus.clock WHERE kind = 'simulated'), interval '0')
+$$;
+
+CREATE TABLE bus.head (
+  key uuid PRIMARY KEY,
+  seq bigint NOT NULL
+);
+
+CREATE TABLE bus.journal (
+  id bigint GENERATED ALWAYS AS IDENTITY (CACHE 1) PRIMARY KEY,
+  event_id uuid NOT NULL,
+  command_id uuid,
+  cause_id uuid,
+  actor text NOT NULL,
+  traceparent text,
+  key uuid NOT NULL,
+  key_seq bigint NOT NULL,
+  type text NOT NULL,
+  schema_ver int NOT NULL,
+  occurred_at timestamptz NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT bus.now(),
+  payload bytea NOT NULL,
+  UNIQUE (key, key_seq)
+);
+CREATE INDEX journal_command ON bus.journal (command_id) WHERE command_id IS NOT NULL;
+
+CREATE FUNCTION bus.insert_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'bus.% is insert-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER journal_insert_only BEFORE UPDATE OR DELETE ON bus.journal
+  FOR EACH STATEMENT EXECUTE FUNCTION bus.insert_only();
+CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON bus.journal
+  FOR EACH STATEMENT EXECUTE FUNCTION bus.insert_only();
+
+CREATE TABLE bus.unnumbered (
+  id bigint PRIMARY KEY
+);
+
+CREATE TABLE bus.numbered (
+  pos bigint PRIMARY KEY,
+  id bigint NOT NULL UNIQUE,
+  epoch int NOT NULL,
+  hash bytea NOT NULL
+);
+
+CREATE TABLE bus.command (
+  command_id uuid PRIMARY KEY,
+  caller text NOT NULL,
+  method text NOT NULL,
+  request_hash bytea NOT NULL,
+  response bytea NOT NULL,
+  at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE bus.cursor (
+  consumer text NOT NULL,
+  producer text NOT NULL,
+  epoch int NOT NULL,
+  pos bigint NOT NULL,
+  state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'repairing', 'diverged', 'paused')),
+  seen_hash bytea,
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (consumer, producer)
+);
+
+CREATE TABLE bus.parked (
+  consumer text NOT NULL,
+  producer text NOT NULL,
+  epoch int NOT NULL,
+  pos bigint NOT NULL,
+  event bytea NOT NULL,
+  keys uuid[] NOT NULL,
+  reason text NOT NULL,
+  attempts int NOT NULL DEFAULT 0,
+  next_try_at timestamptz,
+  state text NOT NULL CHECK (state IN ('waiting', 'behind', 'resolved', 'skipped')),
+  decided_by text,
+  decided_why text,
+  PRIMARY KEY (consumer, producer, epoch, pos)
+);
+CREATE INDEX parked_keys ON bus.parked USING gin (keys) WHERE state IN ('waiting', 'behind');
+CREATE INDEX parked_next ON bus.parked (next_try_at) WHERE state = 'waiting';
+
+CREATE TABLE bus.blob (
+  sha256 bytea PRIMARY KEY,
+  bytes bytea NOT NULL,
+  media_type text NOT NULL,
+  at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE bus.bundle (
+  revision bigint PRIMARY KEY,
+  sha256 bytea NOT NULL REFERENCES bus.blob,
+  published_at timestamptz NOT NULL,
+  published_by text NOT NULL
+);
+
+CREATE TABLE bus.timer (
+  key uuid NOT NULL,
+  kind text NOT NULL,
+  gen int NOT NULL,
+  rule text NOT NULL,
+  anchor_at timestamptz NOT NULL,
+  amount int NOT NULL,
+  unit text NOT NULL CHECK (unit IN ('minute', 'hour', 'workhour', 'day', 'workday')),
+  calendar_ver int NOT NULL,
+  due_at timestamptz NOT NULL,
+  state text NOT NULL CHECK (state IN ('armed', 'fired', 'cancelled', 'superseded')),
+  fired_at timestamptz,
+  PRIMARY KEY (key, kind, gen)
+);
+CREATE INDEX timer_due ON bus.timer (due_at) WHERE state = 'armed';
+CREATE UNIQUE INDEX timer_one ON bus.timer (key, kind) WHERE state = 'armed';
+
+-- Accounts whose tokens no longer count; kept until their last token has run out.
+CREATE TABLE bus.revoked (
+  account text PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT now()
+);

@@ -1,0 +1,154 @@
+//! Rules as data: a bundle is uploaded as a blob, checked whole, and put in force by one command.
+
+use jiff_sqlx::ToSqlx;
+use uuid::Uuid;
+use xiezhi_proto::bus::v1::{BundlePublished, PublishBundleResponse};
+
+use crate::blob;
+use crate::caller::Call;
+use crate::context::{Cause, Context, Rules};
+use crate::corridor::{Corridor, Stopped};
+use crate::refusal::{Refusal, Violation};
+use crate::service::{Service, Tx};
+use crate::store::{self, StoredCommand};
+
+/// The namespace of the keys under which services say that their rules changed.
+const BUNDLES: Uuid = Uuid::from_u128(0x7869_657a_6869_4000_8000_6275_6e64_0001);
+
+/// The key of a service's own events about its rules.
+pub fn rules_key(service: &str) -> Uuid {
+    Uuid::new_v5(&BUNDLES, service.as_bytes())
+}
+
+impl<S: Service> Corridor<S> {
+    /// Puts a stored bundle in force. The same bundle again changes nothing.
+    pub(crate) async fn publish_bundle(&self, call: &Call, sha256: &[u8]) -> Result<PublishBundleResponse, Refusal> {
+        let Some(bundle) = blob::find(self.pool(), sha256).await? else {
+            return Err(Refusal::field("sha256", "no such bundle has been uploaded to this service"));
+        };
+        let parsed = S::parse_rules(&bundle.bytes).map_err(|mistakes| {
+            Refusal::Invalid(
+                mistakes
+                    .into_iter()
+                    .map(|mistake| Violation { field: "bundle".to_owned(), description: mistake })
+                    .collect(),
+            )
+        })?;
+        let parsed = std::sync::Arc::new(parsed);
+        let (corridor, call) = (self.clone(), call.clone());
+        let sha256 = bundle.sha256;
+        // Its own task, like every transaction of the corridor.
+        let task = tokio::spawn(async move {
+            corridor.with_retries(|| corridor.publish_once(&call, sha256, std::sync::Arc::clone(&parsed))).await
+        });
+        match task.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(stopped)) => {
+                tracing::warn!(?stopped, "the bundle was not published");
+                Err(match stopped {
+                    Stopped::Constraint(name, _) => {
+                        self.service().explain(&name).unwrap_or(Refusal::Internal(name))
+                    }
+                    _ => Refusal::Unavailable("store".to_owned()),
+                })
+            }
+            Err(error) => Err(Refusal::Internal(error.to_string())),
+        }
+    }
+
+    async fn publish_once(
+        &self,
+        call: &Call,
+        sha256: [u8; 32],
+        parsed: std::sync::Arc<S::Rules>,
+    ) -> Result<Result<PublishBundleResponse, Refusal>, Stopped> {
+        let mut tx = self.inner.pool.begin().await?;
+        match self.publish_in(&mut tx, call, sha256, parsed).await {
+            Ok(Ok(answer)) => {
+                tx.commit().await?;
+                self.committed();
+                Ok(Ok(answer))
+            }
+            Ok(Err(refusal)) => {
+                tx.rollback().await?;
+                Ok(Err(refusal))
+            }
+            Err(stopped) => {
+                let _ = tx.rollback().await;
+                Err(stopped)
+            }
+        }
+    }
+
+    async fn publish_in(
+        &self,
+        tx: &mut Tx,
+        call: &Call,
+        sha256: [u8; 32],
+        parsed: std::sync::Arc<S::Rules>,
+    ) -> Result<Result<PublishBundleResponse, Refusal>, Stopped> {
+        // One publication at a time: the table's lock also orders it against every reader of the newest revision.
+        sqlx::query!("LOCK TABLE bus.bundle IN SHARE ROW EXCLUSIVE MODE").execute(&mut *tx).await?;
+        if let Some(first) = store::find_commands(tx, &[call.command_id]).await?.pop() {
+            if first.request_hash != call.request_hash {
+                return Ok(Err(Refusal::CommandReused));
+            }
+            let answer = prost::Message::decode(first.response.as_slice())
+                .map_err(|error: prost::DecodeError| Refusal::Internal(error.to_string()));
+            return Ok(answer);
+        }
+        let moment = store::moment(tx).await?;
+        if moment.rolled_back {
+            return Err(Stopped::RolledBack);
+        }
+        let before = match self.open(tx).await {
+            Ok(opened) => Some(opened.rules),
+            Err(Stopped::NoRules) => None,
+            Err(stopped) => return Err(stopped),
+        };
+        if let Some(same) = before.as_ref().filter(|rules| rules.sha256 == sha256) {
+            let answer = PublishBundleResponse { revision: same.revision.unsigned_abs() };
+            self.keep_answer(tx, call, &answer).await?;
+            return Ok(Ok(answer));
+        }
+        let revision = moment.revision + 1;
+        sqlx::query!(
+            "INSERT INTO bus.bundle (revision, sha256, published_at, published_by) VALUES ($1, $2, $3, $4)",
+            revision,
+            &sha256[..],
+            moment.now.to_sqlx() as _,
+            call.granted.caller.actor()
+        )
+        .execute(&mut *tx)
+        .await?;
+        let mut keys = self.service().keys_of_rules(&parsed);
+        let key = rules_key(S::NAME);
+        keys.heads.insert(key);
+        let rules = Rules { content: parsed, sha256, revision };
+        let (heads, mut unit) = self.lock_and_load(tx, &keys).await?;
+        let mut cx = Context::new(S::NAME, moment.now, rules, Cause::Command(call.clone()));
+        cx.emit(key, &BundlePublished { sha256: sha256.to_vec().into(), revision: revision.unsigned_abs() });
+        let before = before.as_ref().map(|rules| rules.content.as_ref());
+        if let Err(refusal) = self.service().on_rules(&mut unit, &mut cx, before) {
+            return Ok(Err(refusal));
+        }
+        self.write(tx, &heads, &unit, &cx).await?;
+        let answer = PublishBundleResponse { revision: revision.unsigned_abs() };
+        self.keep_answer(tx, call, &answer).await?;
+        Ok(Ok(answer))
+    }
+
+    async fn keep_answer(&self, tx: &mut Tx, call: &Call, answer: &PublishBundleResponse) -> Result<(), Stopped> {
+        let command = StoredCommand {
+            command_id: call.command_id,
+            caller: call.granted.caller.account.clone(),
+            method: call.granted.method.clone(),
+            request_hash: call.request_hash.to_vec(),
+            response: prost::Message::encode_to_vec(answer),
+        };
+        if store::insert_commands(tx, &[command]).await? != 1 {
+            return Err(Stopped::Raced);
+        }
+        Ok(())
+    }
+}

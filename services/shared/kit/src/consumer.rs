@@ -1,0 +1,491 @@
+//! Hearing a producer: from its stream while that flows, from its journal where the stream lost something.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::Message;
+use futures::{FutureExt, StreamExt};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::context::{Cause, Context};
+use crate::corridor::{Corridor, Opened, Stopped, mark, rollback, union};
+use crate::doors::PeerJournal;
+use crate::envelope::Envelope;
+use crate::inbox;
+use crate::parked::{self, ParkedRow};
+use crate::service::{Failed, Keys, Service, Tx};
+use crate::{headers, metrics, nats, telemetry};
+
+/// How many events one transaction takes at most.
+const BATCH: usize = 256;
+/// How long a gap may stand before the producer's journal is read.
+const REPAIR_AFTER: Duration = Duration::from_secs(2);
+/// How long silence of stream and beacon may last before the producer is asked over gRPC.
+const ASK_AFTER: Duration = Duration::from_secs(5);
+
+/// Where a consumer stands with a producer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub epoch: i32,
+    pub pos: i64,
+    pub state: String,
+    pub seen_hash: Option<Vec<u8>>,
+}
+
+/// What applying a batch came to.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// The cursor's position afterwards.
+    pub pos: i64,
+    /// Events that could not be reached yet.
+    pub behind_gap: Vec<Envelope>,
+    /// True where something is missing before them.
+    pub gap: bool,
+    /// True where the producer's events contradict each other: only a person can say which journal is right.
+    pub diverged: bool,
+}
+
+pub(crate) struct Consumer<S: Service> {
+    pub corridor: Corridor<S>,
+    pub client: async_nats::Client,
+    pub producer: &'static str,
+    pub journal: PeerJournal,
+}
+
+/// Messages received and not yet acknowledged, by position.
+#[derive(Default)]
+struct Held {
+    messages: Vec<(i64, Message)>,
+    events: Vec<Envelope>,
+}
+
+impl<S: Service> Consumer<S> {
+    /// Runs until it is told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let jetstream = nats::jetstream(&self.client);
+        let mut seen_at = Instant::now();
+        while !stop.is_cancelled() {
+            let consumer = tokio::select! {
+                () = stop.cancelled() => return,
+                made = nats::ensure_consumer(&jetstream, self.producer, S::NAME) => made,
+            };
+            match consumer {
+                Ok(consumer) => {
+                    if let Err(error) = self.follow(consumer, &stop, &mut seen_at).await {
+                        tracing::debug!(producer = self.producer, %error, "the stream is opened again");
+                    }
+                }
+                Err(error) => tracing::debug!(producer = self.producer, %error, "the stream is not there yet"),
+            }
+            // Events flow even where NATS does not, only later.
+            if seen_at.elapsed() >= ASK_AFTER {
+                self.repair(None).await;
+                seen_at = Instant::now();
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_millis(100 + u64::from(rand::random::<u8>()))) => {}
+            }
+        }
+    }
+
+    async fn follow(
+        &self,
+        consumer: async_nats::jetstream::consumer::PullConsumer,
+        stop: &CancellationToken,
+        seen_at: &mut Instant,
+    ) -> Result<(), async_nats::Error> {
+        let mut messages = consumer
+            .stream()
+            .max_messages_per_batch(BATCH)
+            .expires(Duration::from_secs(5))
+            .heartbeat(Duration::from_secs(1))
+            .messages()
+            .await?;
+        let mut beacons = self.client.subscribe(nats::beacon_subject(self.producer)).await?;
+        let mut held = Held::default();
+        let mut gap_since: Option<Instant> = None;
+        let mut told: i64 = 0;
+        loop {
+            let pause = if gap_since.is_some() { Duration::from_millis(10) } else { Duration::from_millis(500) };
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                message = messages.next() => {
+                    let Some(message) = message else { return Ok(()) };
+                    *seen_at = Instant::now();
+                    self.hold(&mut held, message?);
+                    // What is here already comes along; nobody waits for more.
+                    while held.events.len() < BATCH {
+                        match messages.next().now_or_never() {
+                            Some(Some(message)) => self.hold(&mut held, message?),
+                            _ => break,
+                        }
+                    }
+                }
+                Some(beacon) = beacons.next() => {
+                    *seen_at = Instant::now();
+                    if let Ok(high) = <xiezhi_proto::bus::v1::HighWaterResponse as prost::Message>::decode(beacon.payload) {
+                        told = told.max(high.last_pos);
+                    }
+                }
+                () = tokio::time::sleep(pause) => {}
+            }
+            let pos = self.apply_held(&mut held).await;
+            let behind = !held.events.is_empty() || pos.is_some_and(|pos| pos < told);
+            gap_since = if behind { gap_since.or_else(|| Some(Instant::now())) } else { None };
+            if gap_since.is_some_and(|since| since.elapsed() >= REPAIR_AFTER) {
+                let until = held.events.iter().map(|event| event.pos).max().unwrap_or(0).max(told);
+                self.repair(Some(until)).await;
+                gap_since = None;
+            }
+            if seen_at.elapsed() >= ASK_AFTER {
+                return Err("neither message nor beacon for a while".into());
+            }
+        }
+    }
+
+    fn hold(&self, held: &mut Held, message: Message) {
+        match headers::read(message.headers.as_ref(), &message.payload) {
+            Ok(event) if event.service == self.producer => {
+                held.messages.push((event.pos, message));
+                held.events.push(event);
+            }
+            // The cursor does not move over it, so the journal will tell what it was.
+            Ok(event) => tracing::warn!(claims = %event.service, "a message in a foreign stream"),
+            Err(error) => tracing::warn!(%error, "an unreadable message in the stream"),
+        }
+    }
+
+    /// Applies what is held; what lies behind a gap stays held. Returns the cursor's position, where it is known.
+    async fn apply_held(&self, held: &mut Held) -> Option<i64> {
+        if held.events.is_empty() {
+            return self.corridor.cursor(self.producer).await.ok().map(|cursor| cursor.pos);
+        }
+        let events = std::mem::take(&mut held.events);
+        match self.corridor.apply(self.producer, events.clone()).await {
+            Ok(applied) => {
+                held.events = applied.behind_gap;
+                let (done, waiting): (Vec<_>, Vec<_>) =
+                    std::mem::take(&mut held.messages).into_iter().partition(|(pos, _)| *pos <= applied.pos);
+                held.messages = waiting;
+                for (_, message) in done {
+                    // After the commit. A lost acknowledgement means a repeat, which the position recognises.
+                    let _ = message.ack().await;
+                }
+                Some(applied.pos)
+            }
+            Err(stopped) => {
+                held.events = events;
+                if !matches!(stopped, Stopped::NoRules | Stopped::Raced) {
+                    tracing::warn!(producer = self.producer, ?stopped, "events wait for the store");
+                }
+                tokio::time::sleep(Duration::from_millis(50 + u64::from(rand::random::<u8>()))).await;
+                None
+            }
+        }
+    }
+
+    /// Reads the producer's journal from the cursor to `until`, or to its end.
+    async fn repair(&self, until: Option<i64>) {
+        let Ok(cursor) = self.corridor.cursor(self.producer).await else { return };
+        if until.is_some_and(|until| until <= cursor.pos) {
+            return;
+        }
+        let mut events = match self.journal.read(self.producer, cursor.pos + 1, until.unwrap_or(0)).await {
+            Ok(events) => events,
+            Err(error) => {
+                tracing::debug!(producer = self.producer, %error, "the journal cannot be read now");
+                return;
+            }
+        };
+        let mut repaired = 0;
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let next = events.next().await;
+            let ended = next.is_none();
+            match next {
+                Some(Ok(event)) => batch.push(event),
+                Some(Err(error)) => tracing::debug!(%error, "the journal broke off"),
+                None => {}
+            }
+            if batch.len() == BATCH || (ended && !batch.is_empty()) {
+                let count = batch.len() as u64;
+                match self.corridor.apply(self.producer, std::mem::take(&mut batch)).await {
+                    Ok(applied) if applied.diverged => {
+                        tracing::error!(producer = self.producer, pos = applied.pos, "its journal contradicts what was heard");
+                        let _ = parked::set_diverged(self.corridor.pool(), S::NAME, self.producer).await;
+                        return;
+                    }
+                    Ok(_) => repaired += count,
+                    Err(stopped) => {
+                        tracing::debug!(?stopped, "repair waits");
+                        return;
+                    }
+                }
+            }
+            if ended {
+                break;
+            }
+        }
+        if repaired > 0 {
+            tracing::info!(producer = self.producer, repaired, "repaired from the producer's journal");
+            metrics::counter("xiezhi_repaired_events", &[("consumer", S::NAME), ("producer", self.producer)]).add(repaired);
+            self.corridor.inner.repaired.fetch_add(repaired, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+}
+
+/// What became of one event.
+enum Fate {
+    Applied,
+    Park { reason: String, waits: bool },
+    Behind,
+}
+
+impl<S: Service> Corridor<S> {
+    pub(crate) async fn cursor(&self, producer: &str) -> Result<Cursor, sqlx::Error> {
+        sqlx::query_as!(
+            Cursor,
+            "SELECT epoch, pos, state, seen_hash FROM bus.cursor WHERE consumer = $1 AND producer = $2",
+            S::NAME,
+            producer
+        )
+        .fetch_one(&self.inner.pool)
+        .await
+    }
+
+    /// Applies events of one producer: what follows the cursor without a gap, in one transaction.
+    pub(crate) async fn apply(&self, producer: &str, events: Vec<Envelope>) -> Result<Applied, Stopped> {
+        match self.with_retries(|| self.apply_once(producer, events.clone(), BATCH, false)).await {
+            Err(Stopped::Constraint(..)) => {
+                // One of them broke a rule of the store: alone, it is found and parked.
+                let mut rest = events;
+                let mut applied;
+                loop {
+                    applied = self.with_retries(|| self.apply_once(producer, rest.clone(), 1, false)).await;
+                    if matches!(applied, Err(Stopped::Constraint(..))) {
+                        applied = self.with_retries(|| self.apply_once(producer, rest.clone(), 1, true)).await;
+                    }
+                    match applied {
+                        Ok(done) if !done.gap && !done.behind_gap.is_empty() => rest = done.behind_gap,
+                        done => return done,
+                    }
+                }
+            }
+            done => done,
+        }
+    }
+
+    /// One transaction over at most `limit` events. With `park` the first of them is put aside without being tried.
+    async fn apply_once(
+        &self,
+        producer: &str,
+        events: Vec<Envelope>,
+        limit: usize,
+        park: bool,
+    ) -> Result<Applied, Stopped> {
+        let mut tx = self.inner.pool.begin().await?;
+        match self.apply_in(&mut tx, producer, events, limit, park).await {
+            Ok((applied, true)) => {
+                tx.commit().await?;
+                self.committed();
+                Ok(applied)
+            }
+            Ok((applied, false)) => {
+                tx.rollback().await?;
+                Ok(applied)
+            }
+            Err(stopped) => {
+                let _ = tx.rollback().await;
+                Err(stopped)
+            }
+        }
+    }
+
+    async fn apply_in(
+        &self,
+        tx: &mut Tx,
+        producer: &str,
+        events: Vec<Envelope>,
+        limit: usize,
+        park: bool,
+    ) -> Result<(Applied, bool), Stopped> {
+        let cursor = sqlx::query_as!(
+            Cursor,
+            "SELECT epoch, pos, state, seen_hash FROM bus.cursor WHERE consumer = $1 AND producer = $2 FOR UPDATE",
+            S::NAME,
+            producer
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let mut applied = Applied { pos: cursor.pos, ..Applied::default() };
+        if matches!(cursor.state.as_str(), "diverged" | "paused") {
+            applied.behind_gap = events;
+            applied.gap = true;
+            return Ok((applied, false));
+        }
+        let mut sorted = inbox::sort(cursor.epoch, cursor.pos, events);
+        applied.gap = sorted.gap_at.is_some();
+        // What a bad disk or a forger changed in the stream does not chain: it counts as missing.
+        let mut hash = cursor.seen_hash.clone().unwrap_or_default();
+        let chained = sorted
+            .next
+            .iter()
+            .take_while(|event| {
+                let fits = event.chained_hash(&hash).as_slice() == event.hash;
+                hash.clone_from(&event.hash);
+                fits
+            })
+            .count();
+        if chained < sorted.next.len() {
+            tracing::warn!(producer, pos = cursor.pos + 1 + chained as i64, "an event does not continue the hash chain");
+            applied.diverged = true;
+            applied.gap = true;
+            sorted.next.truncate(chained);
+            sorted.behind_gap.clear();
+        }
+        let rest = sorted.next.split_off(limit.min(sorted.next.len()));
+        applied.behind_gap = rest.into_iter().chain(sorted.behind_gap).collect();
+        let Some(last) = sorted.next.last() else { return Ok((applied, false)) };
+        let (new_pos, new_hash) = (last.pos, last.hash.clone());
+
+        let opened = self.open(tx).await?;
+        self.decide_events(tx, producer, &sorted.next, &opened, park).await?;
+        let moved = sqlx::query!(
+            "UPDATE bus.cursor SET pos = $3, seen_hash = $4, state = 'running', updated_at = now()
+             WHERE consumer = $1 AND producer = $2 AND pos = $5 AND epoch = $6",
+            S::NAME,
+            producer,
+            new_pos,
+            &new_hash,
+            cursor.pos,
+            cursor.epoch
+        )
+        .execute(tx)
+        .await?;
+        if moved.rows_affected() != 1 {
+            return Err(Stopped::Raced);
+        }
+        applied.pos = new_pos;
+        metrics::gauge("xiezhi_consumer_position", &[("consumer", S::NAME), ("producer", producer)]).set(new_pos as f64);
+        Ok((applied, true))
+    }
+
+    /// Decides events in memory on one loaded unit; what cannot be decided is parked with its case.
+    async fn decide_events(
+        &self,
+        tx: &mut Tx,
+        producer: &str,
+        events: &[Envelope],
+        opened: &Opened<S::Rules>,
+        park: bool,
+    ) -> Result<(), Stopped> {
+        let wanted: Vec<Result<Keys<S::Needs>, Failed>> =
+            events.iter().map(|event| self.inner.service.keys_of(event)).collect();
+        let keys = union(wanted.iter().filter_map(|keys| keys.as_ref().ok()).cloned());
+        let touched: Vec<BTreeSet<Uuid>> = events
+            .iter()
+            .zip(&wanted)
+            .map(|(event, keys)| {
+                let heads = keys.as_ref().map(|keys| keys.heads.clone()).unwrap_or_default();
+                heads.into_iter().chain([event.key]).collect()
+            })
+            .collect();
+        let all: Vec<Uuid> = touched.iter().flatten().copied().collect();
+        let mut waiting = parked::waiting_keys(tx, S::NAME, producer, &all).await?;
+
+        let (heads, mut unit) = self.lock_and_load(tx, &keys).await?;
+        let mut context: Option<Context<S::Rules>> = None;
+        let mut rows = Vec::new();
+        for ((event, wanted), touched) in events.iter().zip(wanted).zip(touched) {
+            let fate = match wanted {
+                _ if !waiting.is_disjoint(&touched) => Fate::Behind,
+                _ if park => Fate::Park { reason: "a constraint of the store refused it".to_owned(), waits: false },
+                Err(failed) => fate_of(failed),
+                Ok(_) => {
+                    let cause = Cause::Event(Box::new(event.clone()));
+                    let cx = context.get_or_insert_with(|| {
+                        Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone())
+                    });
+                    self.decide_event(&mut unit, cx, cause, event)
+                }
+            };
+            let (reason, state) = match fate {
+                Fate::Applied => continue,
+                Fate::Behind => ("behind an earlier event of its case".to_owned(), parked::State::Behind),
+                Fate::Park { reason, waits } => {
+                    tracing::info!(producer, pos = event.pos, event = %event.type_name, %reason, "parked");
+                    (reason, if waits { parked::State::NotYet } else { parked::State::Broken })
+                }
+            };
+            waiting.extend(touched.iter().copied());
+            rows.push(ParkedRow::new(producer, event, touched, reason, state));
+        }
+        if let Some(cx) = context {
+            self.write(tx, &heads, &unit, &cx).await?;
+        }
+        parked::insert(tx, S::NAME, &rows).await?;
+        Ok(())
+    }
+
+    /// One event on the loaded unit; a failure leaves no trace in it.
+    pub(crate) fn decide_event_failed(
+        &self,
+        unit: &mut S::Unit,
+        cx: &mut Context<S::Rules>,
+        cause: Cause,
+        event: &Envelope,
+    ) -> Result<(), Failed> {
+        let span = tracing::info_span!("consume", otel.name = %format!("{} hears {}", S::NAME, event.type_name));
+        telemetry::adopt(&span, event.traceparent.as_deref());
+        let _entered = span.enter();
+        cx.begin(cause);
+        mark(unit);
+        let decided = self.inner.service.on_event(unit, cx, event);
+        if decided.is_err() {
+            rollback(unit);
+            cx.forget();
+        }
+        decided
+    }
+
+    fn decide_event(
+        &self,
+        unit: &mut S::Unit,
+        cx: &mut Context<S::Rules>,
+        cause: Cause,
+        event: &Envelope,
+    ) -> Fate {
+        match self.decide_event_failed(unit, cx, cause, event) {
+            Ok(()) => Fate::Applied,
+            Err(failed) => fate_of(failed),
+        }
+    }
+}
+
+fn fate_of(failed: Failed) -> Fate {
+    match failed {
+        Failed::NotYet(reason) => Fate::Park { reason, waits: true },
+        Failed::Broken(reason) => Fate::Park { reason, waits: false },
+    }
+}
+
+/// Makes the cursors that do not exist yet.
+pub(crate) async fn ensure_cursors(
+    pool: &sqlx::PgPool,
+    consumer: &str,
+    producers: &[&str],
+) -> Result<(), sqlx::Error> {
+    let producers: Vec<String> = producers.iter().map(|producer| (*producer).to_owned()).collect();
+    sqlx::query!(
+        "INSERT INTO bus.cursor (consumer, producer, epoch, pos)
+         SELECT $1, p, 1, 0 FROM UNNEST($2::text[]) p ON CONFLICT DO NOTHING",
+        consumer,
+        &producers
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+

@@ -1,0 +1,462 @@
+//! The corridor: load, decide, commit. Commands group themselves, events come in batches, timers in sweeps; all walk through here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::PgPool;
+use tokio::sync::{Notify, RwLock, mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use crate::caller::Call;
+use crate::context::{Cause, Context, Rules};
+use crate::refusal::Refusal;
+use crate::service::{Keys, Merge, Service, StoreError, Tx};
+use crate::store::{self, Moment, StoredCommand};
+use crate::unit::Unit;
+
+/// How many commands one commit takes at most.
+const GROUP: usize = 256;
+/// How many commands may wait; one more is refused with `RESOURCE_EXHAUSTED`.
+const QUEUE: usize = 4096;
+/// How many groups are under way at once, in one process.
+const WORKERS: usize = 2;
+/// How often a transaction that lost a race is run again.
+const TRIES: u32 = 8;
+
+/// What a command does to the loaded unit; may be run more than once, the last run counts.
+type Decide<S> = Box<
+    dyn Fn(&mut <S as Service>::Unit, &mut Context<<S as Service>::Rules>) -> Result<Vec<u8>, Refusal> + Send + Sync,
+>;
+
+struct Job<S: Service> {
+    call: Call,
+    keys: Keys<S::Needs>,
+    decide: Decide<S>,
+    answer: oneshot::Sender<Result<Vec<u8>, Refusal>>,
+}
+
+/// Wakes the loops of this process after a commit; other processes poll.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes {
+    pub relay: Notify,
+    pub publish: Notify,
+    pub tick: Notify,
+    pub parked: Notify,
+}
+
+pub(crate) struct Inner<S: Service> {
+    pub service: S,
+    pub pool: PgPool,
+    pub wakes: Wakes,
+    /// Events repaired from producers' journals since the process started.
+    pub repaired: std::sync::atomic::AtomicU64,
+    rules: RwLock<Option<Rules<S::Rules>>>,
+    queue: mpsc::Sender<Job<S>>,
+    commits: watch::Sender<u64>,
+}
+
+/// The one way in which a service's state changes.
+pub struct Corridor<S: Service> {
+    pub(crate) inner: Arc<Inner<S>>,
+}
+
+impl<S: Service> Clone for Corridor<S> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+/// Why a transaction of the corridor did not commit.
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    /// It lost a race and may be run again.
+    Raced,
+    /// A constraint of the store refused it.
+    Constraint(String, StoreError),
+    /// The store cannot be reached, or is not ours to understand.
+    Store(StoreError),
+    /// There are no rules yet.
+    NoRules,
+    /// The journal is behind the stream; nothing may be decided.
+    RolledBack,
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        let StoreError::Database(sqlx::Error::Database(database)) = &error else { return Self::Store(error) };
+        let code = database.code().unwrap_or_default().into_owned();
+        let constraint = database.constraint().map(str::to_owned);
+        match (code.as_str(), constraint) {
+            // Deadlock, serialisation, lock not available.
+            ("40P01" | "40001" | "55P03", _) => Self::Raced,
+            // Two first events of one key, or two answers to one command, at the same moment.
+            ("23505", Some(name)) if name == "journal_key_key_seq_key" || name == "command_pkey" => Self::Raced,
+            ("23505" | "23514" | "23P01" | "23503" | "23502", Some(name)) => Self::Constraint(name, error),
+            _ => Self::Store(error),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Stopped {
+    fn from(error: sqlx::Error) -> Self {
+        Self::from(StoreError::from(error))
+    }
+}
+
+/// A database error as a caller hears it: try again with the same `command_id`.
+pub fn unavailable(error: sqlx::Error) -> Refusal {
+    tracing::warn!(%error, "the store did not answer");
+    Refusal::Unavailable("store".to_owned())
+}
+
+/// The clock and rules of one transaction.
+pub(crate) struct Opened<R> {
+    pub moment: Moment,
+    pub rules: Rules<R>,
+}
+
+impl<S: Service> Corridor<S> {
+    /// A corridor over a database that is migrated and initialised. Its workers live as long as it does.
+    pub(crate) fn new(service: S, pool: PgPool) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let (commits, _) = watch::channel(0);
+        let inner = Inner { service, pool, wakes: Wakes::default(), repaired: 0.into(), rules: RwLock::new(None), queue, commits };
+        let corridor = Self { inner: Arc::new(inner) };
+        let jobs = Arc::new(tokio::sync::Mutex::new(jobs));
+        for _ in 0..WORKERS {
+            let (weak, jobs) = (Arc::downgrade(&corridor.inner), Arc::clone(&jobs));
+            // Its own task: a dropped RPC never drops a future that is inside a transaction.
+            tokio::spawn(async move {
+                let mut group = Vec::with_capacity(GROUP);
+                loop {
+                    // Whatever arrived while the last commits ran goes into this one.
+                    if jobs.lock().await.recv_many(&mut group, GROUP).await == 0 {
+                        return;
+                    }
+                    let Some(inner) = weak.upgrade() else { return };
+                    Self { inner }.run(std::mem::take(&mut group)).await;
+                }
+            });
+        }
+        corridor
+    }
+
+    /// The service.
+    pub fn service(&self) -> &S {
+        &self.inner.service
+    }
+
+    /// For reads.
+    pub fn pool(&self) -> &PgPool {
+        &self.inner.pool
+    }
+
+    /// Ticks after each commit of this process.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.commits.subscribe()
+    }
+
+    /// The only clock of the product.
+    pub async fn now(&self) -> Result<Timestamp, Refusal> {
+        let mut connection = self.inner.pool.acquire().await.map_err(unavailable)?;
+        Ok(store::moment(&mut connection).await.map_err(unavailable)?.now)
+    }
+
+    /// The rules in force.
+    pub async fn rules(&self) -> Result<Rules<S::Rules>, Refusal> {
+        let mut connection = self.inner.pool.acquire().await.map_err(unavailable)?;
+        let opened = self.open(&mut connection).await.map_err(|stopped| self.refuse(stopped))?;
+        Ok(opened.rules)
+    }
+
+    /// Decides a command together with whatever else waits, and answers after its commit. A repeat gets the first answer.
+    pub async fn command<M: prost::Message + Default>(
+        &self,
+        call: Call,
+        keys: Keys<S::Needs>,
+        decide: impl Fn(&mut S::Unit, &mut Context<S::Rules>) -> Result<M, Refusal> + Send + Sync + 'static,
+    ) -> Result<M, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        let decide: Decide<S> = Box::new(move |unit, cx| decide(unit, cx).map(|answer| answer.encode_to_vec()));
+        self.inner.queue.try_send(Job { call, keys, decide, answer }).map_err(|_| Refusal::Overloaded)?;
+        let bytes = answered.await.map_err(|_| Refusal::Unavailable("stopping".to_owned()))??;
+        M::decode(bytes.as_slice()).map_err(|error| Refusal::Internal(error.to_string()))
+    }
+
+    async fn run(&self, jobs: Vec<Job<S>>) {
+        // Two commands of one id never share a transaction: the second must find the first one's answer.
+        let mut waves: Vec<Vec<Job<S>>> = Vec::new();
+        let mut seen: BTreeMap<Uuid, usize> = BTreeMap::new();
+        for job in jobs {
+            let wave = seen.entry(job.call.command_id).and_modify(|wave| *wave += 1).or_insert(0);
+            if waves.len() <= *wave {
+                waves.push(Vec::new());
+            }
+            if let Some(wave) = waves.get_mut(*wave) {
+                wave.push(job);
+            }
+        }
+        for wave in waves {
+            let results = self.decide_group(&wave).await;
+            for (job, result) in wave.into_iter().zip(results) {
+                // A caller that went away has no use for the answer; it is stored for its repeat.
+                let _ = job.answer.send(result);
+            }
+        }
+    }
+
+    async fn decide_group(&self, jobs: &[Job<S>]) -> Vec<Result<Vec<u8>, Refusal>> {
+        match self.with_retries(|| self.try_group(jobs)).await {
+            Ok(results) => results,
+            Err(Stopped::Constraint(..)) if jobs.len() > 1 => {
+                // One of them broke a constraint; alone, each meets only its own.
+                let mut results = Vec::with_capacity(jobs.len());
+                for job in jobs {
+                    let alone = self.with_retries(|| self.try_group(std::slice::from_ref(job))).await;
+                    results.push(match alone {
+                        Ok(mut one) => one.pop().unwrap_or_else(|| Err(Refusal::Internal("no answer".to_owned()))),
+                        Err(stopped) => Err(self.refuse(stopped)),
+                    });
+                }
+                results
+            }
+            Err(stopped) => {
+                let refusal = self.refuse(stopped);
+                jobs.iter().map(|_| Err(refusal.clone())).collect()
+            }
+        }
+    }
+
+    /// Runs a transaction again while it only lost a race.
+    pub(crate) async fn with_retries<T: Send, F: Future<Output = Result<T, Stopped>> + Send>(
+        &self,
+        run: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, Stopped> {
+        let mut tries = 0;
+        loop {
+            match run().await {
+                Err(Stopped::Raced) if tries < TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(u64::from(tries) * 3 + u64::from(rand::random::<u8>() % 8)))
+                        .await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn refuse(&self, stopped: Stopped) -> Refusal {
+        match stopped {
+            Stopped::Raced => Refusal::Unavailable("contended".to_owned()),
+            Stopped::NoRules => Refusal::forbidden(
+                "bus.no_rules",
+                "尚未发布县级规则包",
+                "no county pack has been published yet",
+            )
+            .with_hint("xiezhi pack apply DIR", "xiezhi pack apply DIR"),
+            Stopped::RolledBack => Refusal::Unavailable("rolled back".to_owned()),
+            Stopped::Constraint(name, error) => self.inner.service.explain(&name).unwrap_or_else(|| {
+                tracing::error!(constraint = %name, %error, "a constraint refused what the domain allowed");
+                Refusal::Internal(name)
+            }),
+            Stopped::Store(StoreError::Database(error)) => unavailable(error),
+            Stopped::Store(error) => {
+                tracing::error!(%error, "the store holds what cannot be read");
+                Refusal::Internal("store".to_owned())
+            }
+        }
+    }
+
+    /// The clock and the rules as this transaction sees them.
+    pub(crate) async fn open(&self, tx: &mut Tx) -> Result<Opened<S::Rules>, Stopped> {
+        let moment = store::moment(tx).await?;
+        if moment.rolled_back {
+            return Err(Stopped::RolledBack);
+        }
+        let rules = self.rules_of(tx, moment.revision).await?;
+        Ok(Opened { moment, rules })
+    }
+
+    async fn rules_of(&self, tx: &mut Tx, revision: i64) -> Result<Rules<S::Rules>, Stopped> {
+        if revision == 0 {
+            return Err(Stopped::NoRules);
+        }
+        if let Some(rules) = self.inner.rules.read().await.as_ref().filter(|rules| rules.revision == revision) {
+            return Ok(rules.clone());
+        }
+        let unreadable = |reason: String| {
+            Stopped::Store(StoreError::Unreadable { table: "bus.bundle", id: revision.to_string(), reason })
+        };
+        let (sha256, bytes) = store::find_bundle(tx, revision).await?.ok_or_else(|| unreadable("missing".to_owned()))?;
+        let content = S::parse_rules(&bytes).map_err(|mistakes| unreadable(mistakes.join("; ")))?;
+        let sha256 = <[u8; 32]>::try_from(sha256.as_slice()).map_err(|_| unreadable("its hash is not 32 bytes".to_owned()))?;
+        let rules = Rules { content: Arc::new(content), sha256, revision };
+        let mut cached = self.inner.rules.write().await;
+        if cached.as_ref().is_none_or(|known| known.revision < revision) {
+            *cached = Some(rules.clone());
+        }
+        Ok(rules)
+    }
+
+    async fn try_group(&self, jobs: &[Job<S>]) -> Result<Vec<Result<Vec<u8>, Refusal>>, Stopped> {
+        let mut tx = self.inner.pool.begin().await?;
+        let result = self.group_in(&mut tx, jobs).await;
+        match result {
+            Ok((results, wrote)) => {
+                if wrote {
+                    tx.commit().await?;
+                    self.committed();
+                } else {
+                    tx.rollback().await?;
+                }
+                Ok(results)
+            }
+            Err(stopped) => {
+                // Explicitly, and before the connection goes back to the pool.
+                let _ = tx.rollback().await;
+                Err(stopped)
+            }
+        }
+    }
+
+    async fn group_in(
+        &self,
+        tx: &mut Tx,
+        jobs: &[Job<S>],
+    ) -> Result<(Vec<Result<Vec<u8>, Refusal>>, bool), Stopped> {
+        let ids: Vec<Uuid> = jobs.iter().map(|job| job.call.command_id).collect();
+        let stored: BTreeMap<Uuid, StoredCommand> =
+            store::find_commands(tx, &ids).await?.into_iter().map(|command| (command.command_id, command)).collect();
+        let mut results: Vec<Option<Result<Vec<u8>, Refusal>>> =
+            jobs.iter().map(|job| stored.get(&job.call.command_id).map(|first| repeat(first, &job.call))).collect();
+        let fresh: Vec<usize> =
+            results.iter().enumerate().filter(|(_, result)| result.is_none()).map(|(index, _)| index).collect();
+        if fresh.is_empty() {
+            return Ok((results.into_iter().flatten().collect(), false));
+        }
+
+        let opened = self.open(tx).await?;
+        let mut keys = Keys::<S::Needs>::default();
+        for job in fresh.iter().filter_map(|index| jobs.get(*index)) {
+            keys.heads.extend(job.keys.heads.iter().copied());
+            keys.needs.merge(job.keys.needs.clone());
+        }
+        self.inner.service.widen(tx, &mut keys).await?;
+        let heads = store::lock_known_heads(tx, &keys.heads).await?;
+        self.still_wide(tx, &keys).await?;
+        let mut unit = self.inner.service.load(tx, &keys).await?;
+        let mut commands = Vec::new();
+        let mut context: Option<Context<S::Rules>> = None;
+        for index in fresh {
+            let (Some(job), Some(result)) = (jobs.get(index), results.get_mut(index)) else { continue };
+            let cause = Cause::Command(job.call.clone());
+            let cx = context.get_or_insert_with(|| {
+                Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone())
+            });
+            cx.begin(cause);
+            mark(&mut unit);
+            let decided = (job.decide)(&mut unit, cx);
+            match &decided {
+                Ok(response) => commands.push(StoredCommand {
+                    command_id: job.call.command_id,
+                    caller: job.call.granted.caller.account.clone(),
+                    method: job.call.granted.method.clone(),
+                    request_hash: job.call.request_hash.to_vec(),
+                    response: response.clone(),
+                }),
+                Err(_) => {
+                    rollback(&mut unit);
+                    cx.forget();
+                }
+            }
+            *result = Some(decided);
+        }
+        let wrote = !commands.is_empty();
+        if let (true, Some(cx)) = (wrote, context) {
+            self.write(tx, &heads, &unit, &cx).await?;
+            if store::insert_commands(tx, &commands).await? != commands.len() as u64 {
+                return Err(Stopped::Raced);
+            }
+        }
+        Ok((results.into_iter().flatten().collect(), wrote))
+    }
+
+    /// Flushes the unit and everything the context collected.
+    pub(crate) async fn write(
+        &self,
+        tx: &mut Tx,
+        heads: &BTreeMap<Uuid, i64>,
+        unit: &S::Unit,
+        cx: &Context<S::Rules>,
+    ) -> Result<(), Stopped> {
+        store::insert_blobs(tx, cx.blobs.rows()).await?;
+        self.inner.service.flush(tx, unit).await?;
+        store::append(tx, cx.now(), heads, cx.emitted.rows()).await?;
+        store::change_timers(tx, &cx.timers).await?;
+        store::insert_revoked(tx, cx.revoked.rows()).await?;
+        Ok(())
+    }
+
+    /// Locks, making heads where there are none, and loads.
+    pub(crate) async fn lock_and_load(
+        &self,
+        tx: &mut Tx,
+        keys: &Keys<S::Needs>,
+    ) -> Result<(BTreeMap<Uuid, i64>, S::Unit), Stopped> {
+        let mut keys = keys.clone();
+        self.inner.service.widen(tx, &mut keys).await?;
+        let heads = store::lock_heads(tx, &keys.heads).await?;
+        self.still_wide(tx, &keys).await?;
+        let unit = self.inner.service.load(tx, &keys).await?;
+        Ok((heads, unit))
+    }
+
+    /// A head that joined while the locks were being taken is not locked: the batch is run again.
+    async fn still_wide(&self, tx: &mut Tx, keys: &Keys<S::Needs>) -> Result<(), Stopped> {
+        let mut again = keys.clone();
+        self.inner.service.widen(tx, &mut again).await?;
+        if again.heads == keys.heads { Ok(()) } else { Err(Stopped::Raced) }
+    }
+
+    /// After a commit: the relay numbers, waiting events may have their fact, streams look again.
+    pub(crate) fn committed(&self) {
+        self.inner.wakes.relay.notify_one();
+        self.inner.wakes.tick.notify_one();
+        self.inner.wakes.parked.notify_one();
+        self.inner.commits.send_modify(|count| *count += 1);
+    }
+}
+
+/// The first answer again, if it is the same command; else a refusal.
+fn repeat(first: &StoredCommand, call: &Call) -> Result<Vec<u8>, Refusal> {
+    let same = first.request_hash == call.request_hash
+        && first.caller == call.granted.caller.account
+        && first.method == call.granted.method;
+    if same { Ok(first.response.clone()) } else { Err(Refusal::CommandReused) }
+}
+
+/// From here on the unit's changes can be forgotten.
+pub(crate) fn mark(unit: &mut impl Unit) {
+    for table in unit.tables() {
+        table.mark();
+    }
+}
+
+/// Forgets the unit's changes since the mark.
+pub(crate) fn rollback(unit: &mut impl Unit) {
+    for table in unit.tables() {
+        table.rollback();
+    }
+}
+
+/// All keys of a batch as one.
+pub(crate) fn union<N: Merge>(all: impl IntoIterator<Item = Keys<N>>) -> Keys<N> {
+    let mut keys = Keys { heads: BTreeSet::new(), needs: N::default() };
+    for one in all {
+        keys.heads.extend(one.heads);
+        keys.needs.merge(one.needs);
+    }
+    keys
+}

@@ -1,0 +1,442 @@
+//! `BusService`: what the bus of a service answers, and the node that answers it.
+
+use std::pin::Pin;
+
+use async_nats::jetstream;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+use xiezhi_proto::bus::v1 as proto;
+use xiezhi_proto::bus::v1::bus_service_server::BusService;
+
+use super::{BusNode, Nodes};
+use crate::caller::{Call, Granted};
+use crate::context::Blob;
+use crate::corridor::{Corridor, unavailable};
+use crate::paging;
+use crate::refusal::{Checks, Refusal};
+use crate::service::Service;
+use crate::wire::{from_proto_time, to_proto_time};
+use crate::{blob, clock, headers, nats, store};
+
+/// How many journal rows are read at once while streaming.
+const READ: i64 = 256;
+/// How many differences between stream and journal are told.
+const TOLD: usize = 20;
+
+/// The door to the buses of this process.
+pub struct BusDoor {
+    nodes: Nodes,
+}
+
+impl BusDoor {
+    /// A door to the buses of these services.
+    pub fn new(nodes: Nodes) -> Self {
+        Self { nodes }
+    }
+}
+
+fn key_of(field: &str, text: &str) -> Result<Option<Uuid>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Uuid::parse_str(text).map(Some).map_err(|_| Refusal::field(field, "must be a UUID or empty"))
+}
+
+fn uuid_of(field: &str, text: &str) -> Result<Uuid, Refusal> {
+    key_of(field, text)?.ok_or_else(|| Refusal::field(field, "must be a UUID"))
+}
+
+#[tonic::async_trait]
+impl BusService for BusDoor {
+    type ReadJournalStream = Pin<Box<dyn Stream<Item = Result<proto::ReadJournalResponse, Status>> + Send>>;
+
+    async fn high_water(
+        &self,
+        request: Request<proto::HighWaterRequest>,
+    ) -> Result<Response<proto::HighWaterResponse>, Status> {
+        Ok(Response::new(self.nodes.find(&request.get_ref().service)?.high_water().await?))
+    }
+
+    async fn read_journal(
+        &self,
+        request: Request<proto::ReadJournalRequest>,
+    ) -> Result<Response<Self::ReadJournalStream>, Status> {
+        let request = request.into_inner();
+        Ok(Response::new(self.nodes.find(&request.service)?.read_journal(request)?))
+    }
+
+    async fn list_cursors(
+        &self,
+        request: Request<proto::ListCursorsRequest>,
+    ) -> Result<Response<proto::ListCursorsResponse>, Status> {
+        Ok(Response::new(self.nodes.find(&request.get_ref().service)?.cursors().await?))
+    }
+
+    async fn list_parked(
+        &self,
+        request: Request<proto::ListParkedRequest>,
+    ) -> Result<Response<proto::ListParkedResponse>, Status> {
+        let request = request.into_inner();
+        Ok(Response::new(self.nodes.find(&request.service)?.parked(request).await?))
+    }
+
+    async fn decide_parked(
+        &self,
+        request: Request<proto::DecideParkedRequest>,
+    ) -> Result<Response<proto::DecideParkedResponse>, Status> {
+        let by = Granted::of(&request)?.caller.actor();
+        let request = request.into_inner();
+        let mut checks = Checks::new();
+        checks.text("why", &request.why, 1, 500, true);
+        if request.decision() == proto::ParkedDecision::Unspecified {
+            checks.wrong("decision", "must be retry or skip");
+        }
+        checks.done()?;
+        let node = self.nodes.find(&request.service)?;
+        node.decide_parked(request, by).await?;
+        Ok(Response::new(proto::DecideParkedResponse {}))
+    }
+
+    async fn list_timers(
+        &self,
+        request: Request<proto::ListTimersRequest>,
+    ) -> Result<Response<proto::ListTimersResponse>, Status> {
+        let request = request.into_inner();
+        Ok(Response::new(self.nodes.find(&request.service)?.timers(request).await?))
+    }
+
+    async fn find_command(
+        &self,
+        request: Request<proto::FindCommandRequest>,
+    ) -> Result<Response<proto::FindCommandResponse>, Status> {
+        let request = request.into_inner();
+        let id = uuid_of("command_id", &request.command_id)?;
+        Ok(Response::new(self.nodes.find(&request.service)?.command(id).await?))
+    }
+
+    async fn check_stream(
+        &self,
+        request: Request<proto::CheckStreamRequest>,
+    ) -> Result<Response<proto::CheckStreamResponse>, Status> {
+        Ok(Response::new(self.nodes.find(&request.get_ref().service)?.check_stream().await?))
+    }
+
+    async fn get_clock(
+        &self,
+        request: Request<proto::GetClockRequest>,
+    ) -> Result<Response<proto::GetClockResponse>, Status> {
+        Ok(Response::new(self.nodes.find(&request.get_ref().service)?.clock().await?))
+    }
+
+    async fn turn_clock(
+        &self,
+        request: Request<proto::TurnClockRequest>,
+    ) -> Result<Response<proto::TurnClockResponse>, Status> {
+        let request = request.into_inner();
+        let turn_id = uuid_of("turn_id", &request.turn_id)?;
+        let to = from_proto_time(request.to).map_err(|error| Refusal::field("to", error))?;
+        Ok(Response::new(self.nodes.find(&request.service)?.turn(turn_id, to).await?))
+    }
+
+    async fn publish_bundle(
+        &self,
+        request: Request<proto::PublishBundleRequest>,
+    ) -> Result<Response<proto::PublishBundleResponse>, Status> {
+        let call = Call::of(&request, &request.get_ref().command_id)?;
+        let request = request.into_inner();
+        if request.sha256.len() != 32 {
+            return Err(Refusal::field("sha256", "must have 32 bytes").into());
+        }
+        let node = self.nodes.find(&request.service)?;
+        Ok(Response::new(node.publish_bundle(call, request.sha256.to_vec()).await?))
+    }
+
+    async fn get_bundle(
+        &self,
+        request: Request<proto::GetBundleRequest>,
+    ) -> Result<Response<proto::GetBundleResponse>, Status> {
+        Ok(Response::new(self.nodes.find(&request.get_ref().service)?.bundle().await?))
+    }
+}
+
+/// A service of this process.
+pub(crate) struct LocalNode<S: Service> {
+    pub corridor: Corridor<S>,
+    pub client: async_nats::Client,
+}
+
+#[tonic::async_trait]
+impl<S: Service> BusNode for LocalNode<S> {
+    fn name(&self) -> &'static str {
+        S::NAME
+    }
+
+    async fn high_water(&self) -> Result<proto::HighWaterResponse, Refusal> {
+        let pool = self.corridor.pool();
+        let head = store::head(pool).await.map_err(unavailable)?;
+        Ok(proto::HighWaterResponse {
+            epoch: head.epoch,
+            last_pos: head.last_pos,
+            last_hash: head.last_hash.into(),
+            unnumbered: store::count_unnumbered(pool).await.map_err(unavailable)?,
+            published_pos: head.published_pos,
+            mode: if head.rolled_back { "rolled_back" } else { "normal" }.to_owned(),
+        })
+    }
+
+    fn read_journal(
+        &self,
+        request: proto::ReadJournalRequest,
+    ) -> Result<BoxStream<'static, Result<proto::ReadJournalResponse, Status>>, Refusal> {
+        if request.from_pos < 1 || request.to_pos < 0 {
+            return Err(Refusal::field("from_pos", "positions begin at 1"));
+        }
+        let key = key_of("key", &request.key)?;
+        let to = if request.to_pos == 0 { i64::MAX } else { request.to_pos };
+        let pool = self.corridor.pool().clone();
+        let pages = futures::stream::try_unfold(Some(request.from_pos), move |from| {
+            let pool = pool.clone();
+            async move {
+                let Some(from) = from else { return Ok(None) };
+                let page = store::read_journal(&pool, S::NAME, from, to, key, READ).await.map_err(unavailable)?;
+                let next = (page.len() as i64 == READ).then(|| page.last().map(|event| event.pos + 1)).flatten();
+                Ok::<_, Status>(Some((page, next)))
+            }
+        });
+        let events = pages.flat_map(|page| match page {
+            Ok(page) => futures::stream::iter(page)
+                .map(|event| Ok(proto::ReadJournalResponse { event: Some(proto::Envelope::from(&event)) }))
+                .boxed(),
+            Err(status) => futures::stream::iter([Err(status)]).boxed(),
+        });
+        Ok(events.boxed())
+    }
+
+    async fn cursors(&self) -> Result<proto::ListCursorsResponse, Refusal> {
+        let rows = sqlx::query!(
+            "SELECT consumer, producer, epoch, pos, state, seen_hash FROM bus.cursor ORDER BY consumer, producer"
+        )
+        .fetch_all(self.corridor.pool())
+        .await
+        .map_err(unavailable)?;
+        let repaired = self.corridor.inner.repaired.load(std::sync::atomic::Ordering::Relaxed);
+        Ok(proto::ListCursorsResponse {
+            cursors: rows
+                .into_iter()
+                .map(|row| proto::Cursor {
+                    consumer: row.consumer,
+                    producer: row.producer,
+                    epoch: row.epoch,
+                    pos: row.pos,
+                    state: row.state,
+                    seen_hash: row.seen_hash.unwrap_or_default().into(),
+                    repaired,
+                })
+                .collect(),
+        })
+    }
+
+    async fn parked(&self, request: proto::ListParkedRequest) -> Result<proto::ListParkedResponse, Refusal> {
+        let size = paging::page_size(request.page_size, 100, 500)?;
+        let (producer, epoch, pos): (String, i32, i64) =
+            paging::decode_token(&request.page_token)?.unwrap_or_default();
+        let rows = sqlx::query!(
+            "SELECT consumer, producer, epoch, pos, event, keys, reason, attempts, state, next_try_at FROM bus.parked
+             WHERE consumer = $1 AND (producer, epoch, pos) > ($2, $3, $4)
+               AND ($5 OR state IN ('waiting', 'behind'))
+             ORDER BY producer, epoch, pos LIMIT $6",
+            S::NAME,
+            producer,
+            epoch,
+            pos,
+            request.include_decided,
+            size
+        )
+        .fetch_all(self.corridor.pool())
+        .await
+        .map_err(unavailable)?;
+        let next_page_token = match rows.last() {
+            Some(last) if rows.len() as i64 == size => paging::encode_token(&(&last.producer, last.epoch, last.pos)),
+            _ => String::new(),
+        };
+        let parked = rows
+            .into_iter()
+            .map(|row| proto::ParkedEvent {
+                r#type: crate::envelope::from_bytes(&row.event).map(|event| event.type_name).unwrap_or_default(),
+                consumer: row.consumer,
+                producer: row.producer,
+                epoch: row.epoch,
+                pos: row.pos,
+                keys: row.keys.iter().map(Uuid::to_string).collect(),
+                reason: row.reason,
+                attempts: row.attempts,
+                state: row.state,
+                next_try_at: row.next_try_at.map(|at| to_proto_time(at.to_jiff())),
+            })
+            .collect();
+        Ok(proto::ListParkedResponse { parked, next_page_token })
+    }
+
+    async fn decide_parked(&self, request: proto::DecideParkedRequest, by: String) -> Result<(), Refusal> {
+        let skip = request.decision() == proto::ParkedDecision::Skip;
+        let row = (request.producer.as_str(), request.epoch, request.pos);
+        let found =
+            self.corridor.decide_parked_by_hand(row, skip, &by, &request.why).await.map_err(unavailable)?;
+        if found && request.consumer == S::NAME { Ok(()) } else { Err(Refusal::NotFound { what: "parked event" }) }
+    }
+
+    async fn timers(&self, request: proto::ListTimersRequest) -> Result<proto::ListTimersResponse, Refusal> {
+        let size = paging::page_size(request.page_size, 200, 1000)?;
+        let key = key_of("key", &request.key)?;
+        let (after_key, kind, generation): (Uuid, String, i32) =
+            paging::decode_token(&request.page_token)?.unwrap_or_default();
+        let rows = sqlx::query!(
+            "SELECT key, kind, gen AS generation, rule, anchor_at, due_at, state, fired_at FROM bus.timer
+             WHERE ($1::uuid IS NULL OR key = $1) AND (NOT $2 OR state = 'armed') AND (key, kind, gen) > ($3, $4, $5)
+             ORDER BY key, kind, gen LIMIT $6",
+            key,
+            request.armed_only,
+            after_key,
+            kind,
+            generation,
+            size
+        )
+        .fetch_all(self.corridor.pool())
+        .await
+        .map_err(unavailable)?;
+        let next_page_token = match rows.last() {
+            Some(last) if rows.len() as i64 == size => paging::encode_token(&(last.key, &last.kind, last.generation)),
+            _ => String::new(),
+        };
+        let timers = rows
+            .into_iter()
+            .map(|row| proto::Timer {
+                key: row.key.to_string(),
+                kind: row.kind,
+                r#gen: row.generation,
+                rule: row.rule,
+                anchor_at: Some(to_proto_time(row.anchor_at.to_jiff())),
+                due_at: Some(to_proto_time(row.due_at.to_jiff())),
+                state: row.state,
+                fired_at: row.fired_at.map(|at| to_proto_time(at.to_jiff())),
+            })
+            .collect();
+        Ok(proto::ListTimersResponse { timers, next_page_token })
+    }
+
+    async fn command(&self, command_id: Uuid) -> Result<proto::FindCommandResponse, Refusal> {
+        let pool = self.corridor.pool();
+        let method = sqlx::query_scalar!("SELECT method FROM bus.command WHERE command_id = $1", command_id)
+            .fetch_optional(pool)
+            .await
+            .map_err(unavailable)?;
+        let rows = sqlx::query_scalar!(
+            r#"SELECT n.pos AS "pos?" FROM bus.journal j LEFT JOIN bus.numbered n USING (id)
+               WHERE j.command_id = $1 ORDER BY j.id"#,
+            command_id
+        )
+        .fetch_all(pool)
+        .await
+        .map_err(unavailable)?;
+        Ok(proto::FindCommandResponse {
+            answered: method.is_some(),
+            method: method.unwrap_or_default(),
+            events: u32::try_from(rows.len()).unwrap_or(u32::MAX),
+            positions: rows.into_iter().flatten().collect(),
+        })
+    }
+
+    async fn check_stream(&self) -> Result<proto::CheckStreamResponse, Refusal> {
+        let failed = |error: String| Refusal::Unavailable(format!("stream: {error}"));
+        let jetstream: jetstream::Context = nats::jetstream(&self.client);
+        let mut stream =
+            jetstream.get_stream(nats::stream_name(S::NAME)).await.map_err(|error| failed(error.to_string()))?;
+        let state = stream.info().await.map_err(|error| failed(error.to_string()))?.state.clone();
+        let mut answer = proto::CheckStreamResponse::default();
+        if state.messages == 0 {
+            return Ok(answer);
+        }
+        for sequence in state.first_sequence..=state.last_sequence {
+            // A message may have been deleted or aged out meanwhile: that is a loss of transport, not of truth.
+            let Ok(message) = stream.get_raw_message(sequence).await else { continue };
+            answer.compared += 1;
+            let difference = match headers::read(Some(&message.headers), &message.payload) {
+                Err(error) => Some(format!("message {sequence}: {error}")),
+                Ok(event) => {
+                    let ours = store::read_journal(self.corridor.pool(), S::NAME, event.pos, event.pos, None, 1)
+                        .await
+                        .map_err(unavailable)?;
+                    let same = ours.first().is_some_and(|ours| {
+                        ours.hash == event.hash && ours.event_id == event.event_id && ours.payload == event.payload
+                    });
+                    (!same).then(|| format!("message {sequence} is not the journal's position {}", event.pos))
+                }
+            };
+            answer.differences.extend(difference);
+            if answer.differences.len() >= TOLD {
+                break;
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn clock(&self) -> Result<proto::GetClockResponse, Refusal> {
+        let pool = self.corridor.pool();
+        let (now, due) = store::next_due(pool).await.map_err(unavailable)?;
+        let head = store::head(pool).await.map_err(unavailable)?;
+        let unnumbered = store::count_unnumbered(pool).await.map_err(unavailable)?;
+        let soon = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM bus.parked WHERE consumer = $1 AND state IN ('waiting', 'behind')
+                              AND (next_try_at IS NULL OR next_try_at <= now() + interval '3 s')
+                              AND attempts < 5) AS "soon!""#,
+            S::NAME
+        )
+        .fetch_one(pool)
+        .await
+        .map_err(unavailable)?;
+        let quiet =
+            unnumbered == 0 && head.published_pos >= head.last_pos && !soon && due.is_none_or(|due| due > now);
+        Ok(proto::GetClockResponse {
+            now: Some(to_proto_time(now)),
+            kind: clock::kind(pool).await?,
+            earliest_due_at: due.map(to_proto_time),
+            quiet,
+        })
+    }
+
+    async fn turn(&self, turn_id: Uuid, to: jiff::Timestamp) -> Result<proto::TurnClockResponse, Refusal> {
+        let now = clock::turn(self.corridor.pool(), turn_id, to).await?;
+        self.corridor.inner.wakes.tick.notify_one();
+        Ok(proto::TurnClockResponse { now: Some(to_proto_time(now)) })
+    }
+
+    async fn publish_bundle(&self, call: Call, sha256: Vec<u8>) -> Result<proto::PublishBundleResponse, Refusal> {
+        self.corridor.publish_bundle(&call, &sha256).await
+    }
+
+    async fn bundle(&self) -> Result<proto::GetBundleResponse, Refusal> {
+        let row = sqlx::query!("SELECT sha256, revision, published_at FROM bus.bundle ORDER BY revision DESC LIMIT 1")
+            .fetch_optional(self.corridor.pool())
+            .await
+            .map_err(unavailable)?;
+        Ok(row.map_or_else(proto::GetBundleResponse::default, |row| proto::GetBundleResponse {
+            sha256: row.sha256.into(),
+            revision: row.revision.unsigned_abs(),
+            published_at: Some(to_proto_time(row.published_at.to_jiff())),
+        }))
+    }
+
+    async fn keep_blob(&self, blob: Blob) -> Result<(), Refusal> {
+        blob::keep(self.corridor.pool(), &blob).await
+    }
+
+    async fn find_blob(&self, sha256: Vec<u8>) -> Result<Option<Blob>, Refusal> {
+        blob::find(self.corridor.pool(), &sha256).await
+    }
+
+    async fn revoked(&self) -> Result<Vec<String>, Refusal> {
+        store::list_revoked(self.corridor.pool()).await.map_err(unavailable)
+    }
+}

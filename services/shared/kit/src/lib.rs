@@ -1,0 +1,33 @@
+//! The machinery every service stands on: journal, relay, cursors, timers, commands, tokens, doors. It knows no domain word.
+//! `docs/bus.md` tells how the bus works; the author of a service needs [`service::Service`] and little more.
+
+pub mod auth;
+pub mod blob;
+pub mod bundle;
+pub mod caller;
+pub mod clock;
+pub mod consumer;
+pub mod context;
+pub mod corridor;
+pub mod doors;
+pub mod envelope;
+pub mod headers;
+pub mod inbox;
+pub mod metrics;
+pub mod nats;
+pub mod node;
+pub mod paging;
+pub mod parked;
+pub mod refusal;
+pub mod relay;
+pub mod server;
+pub mod service;
+pub mod settings;
+mod store;
+pub mod telemetry;
+pub mod tick;
+pub mod unit;
+pub mod wire;
+
+pub use node::{Node, Running, start};
+pub use settings::Settings;

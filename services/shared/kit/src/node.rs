@@ -1,0 +1,137 @@
+//! A running service: its pool, its loops, its doors.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sqlx::PgPool;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::service::RoutesBuilder;
+
+use crate::consumer::{self, Consumer};
+use crate::corridor::Corridor;
+use crate::doors::{BusNode, LocalNode, PeerJournal};
+use crate::relay::Relay;
+use crate::service::Service;
+use crate::settings::{ClockKind, Settings};
+use crate::{nats, store};
+
+/// The bus's own tables.
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+
+/// A service whose loops run.
+pub struct Node<S: Service> {
+    /// The way in which its state changes.
+    pub corridor: Corridor<S>,
+    bus: Arc<dyn BusNode>,
+    loops: Loops,
+}
+
+/// The tasks of a service, and the way to end them.
+#[derive(Debug, Clone, Default)]
+pub struct Loops {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// What the binary needs of a running service, whatever its kind.
+pub struct Running {
+    /// The service's name.
+    pub name: &'static str,
+    /// Its bus, for the doors that all services share.
+    pub bus: Arc<dyn BusNode>,
+    /// Adds its own doors to a port.
+    pub doors: Box<dyn FnOnce(&mut RoutesBuilder) + Send>,
+    /// Its loops.
+    pub loops: Loops,
+}
+
+impl Loops {
+    /// Tells every loop to stop and waits until each has finished what it was committing.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
+    /// Runs a task that ends with the others; it is told by the token.
+    pub fn spawn<F: Future<Output = ()> + Send + 'static>(&self, task: impl FnOnce(CancellationToken) -> F) {
+        self.tracker.spawn(task(self.stop.child_token()));
+    }
+}
+
+impl<S: Service> Node<S> {
+    /// Names the doors this service opens.
+    pub fn running(self, doors: impl FnOnce(&mut RoutesBuilder) + Send + 'static) -> Running {
+        Running { name: S::NAME, bus: self.bus, doors: Box::new(doors), loops: self.loops }
+    }
+
+    /// The service's loops, for one of its own.
+    pub fn loops(&self) -> &Loops {
+        &self.loops
+    }
+}
+
+fn connect_options(url: &str, service: &str) -> anyhow::Result<PgConnectOptions> {
+    Ok(PgConnectOptions::from_str(url).context("the database's address cannot be read")?.application_name(service).options([
+        ("idle_in_transaction_session_timeout", "10s"),
+        ("lock_timeout", "3s"),
+        ("statement_timeout", "15s"),
+        ("tcp_user_timeout", "10000"),
+    ]))
+}
+
+/// Brings a service's database to this version: the bus's tables first, then the service's own. Run by the owner's role.
+pub async fn migrate<S: Service>(database_url: &str, migrator: &Migrator, clock: ClockKind) -> anyhow::Result<()> {
+    // Migrations may take longer than a command may.
+    let options = PgConnectOptions::from_str(database_url).context("the database's address cannot be read")?;
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.context("the database does not answer")?;
+    MIGRATOR.run(&pool).await.context("the bus's tables")?;
+    migrator.run(&pool).await.with_context(|| format!("the tables of {}", S::NAME))?;
+    store::init(&pool, S::NAME, clock).await.context("the bus's first rows")?;
+    pool.close().await;
+    Ok(())
+}
+
+async fn connect(settings: &Settings, service: &str) -> anyhow::Result<PgPool> {
+    PgPoolOptions::new()
+        .max_connections(settings.max_connections)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_with(connect_options(&settings.database_url, service)?)
+        .await
+        .with_context(|| format!("the database of {service} does not answer"))
+}
+
+/// Starts a service over a database that is migrated: its corridor and every loop.
+pub async fn start<S: Service>(service: S, settings: &Settings) -> anyhow::Result<Node<S>> {
+    let pool = connect(settings, S::NAME).await?;
+    consumer::ensure_cursors(&pool, S::NAME, S::HEARS).await.context("the cursors")?;
+    let client = nats::connect(&settings.nats, S::NAME).await.context("NATS")?;
+    let corridor = Corridor::new(service, pool);
+    let loops = Loops::default();
+    let relay = Relay {
+        corridor: corridor.clone(),
+        client: client.clone(),
+        access: settings.nats.clone(),
+        region: settings.region.clone(),
+    };
+    loops.spawn(|stop| relay.run(stop));
+    for producer in S::HEARS {
+        let consumer = Consumer {
+            corridor: corridor.clone(),
+            client: client.clone(),
+            producer,
+            journal: PeerJournal::new(settings.peers.clone()),
+        };
+        loops.spawn(|stop| consumer.run(stop));
+    }
+    let (parked, ticking) = (corridor.clone(), corridor.clone());
+    loops.spawn(|stop| parked.retry_parked(stop));
+    loops.spawn(|stop| ticking.tick(stop));
+    let bus = Arc::new(LocalNode { corridor: corridor.clone(), client });
+    Ok(Node { corridor, bus, loops })
+}

@@ -1,0 +1,335 @@
+//! Events that wait: for an earlier fact, or for a person. Whatever comes later for the same case waits behind them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::context::{Cause, Context};
+use crate::corridor::{Corridor, Stopped};
+use crate::envelope::{self, Envelope};
+use crate::metrics;
+use crate::service::{Failed, Keys, Service, Tx};
+
+/// How often an event that can never be applied is tried before a person must decide.
+const ATTEMPTS: i32 = 5;
+/// How many rows one look takes.
+const LOOK: i64 = 64;
+
+/// How an event was put aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It waits for an earlier fact.
+    NotYet,
+    /// It could not be applied.
+    Broken,
+    /// It waits behind another event of its case.
+    Behind,
+}
+
+/// A row on its way into `bus.parked`.
+#[derive(Debug)]
+pub(crate) struct ParkedRow {
+    producer: String,
+    epoch: i32,
+    pos: i64,
+    event: Vec<u8>,
+    keys: Vec<Uuid>,
+    reason: String,
+    state: State,
+}
+
+impl ParkedRow {
+    pub fn new(producer: &str, event: &Envelope, keys: BTreeSet<Uuid>, reason: String, state: State) -> Self {
+        Self {
+            producer: producer.to_owned(),
+            epoch: event.epoch,
+            pos: event.pos,
+            event: envelope::to_bytes(event),
+            keys: keys.into_iter().collect(),
+            reason,
+            state,
+        }
+    }
+}
+
+/// How long to wait before the next try; `None` where a person must decide.
+fn pause(state: State, attempts: i32) -> Option<f64> {
+    let doubled = |base: f64, limit: f64| (base * f64::from(1u32 << attempts.clamp(0, 16).unsigned_abs())).min(limit);
+    match state {
+        State::NotYet => Some(doubled(0.05, 2.0)),
+        State::Broken => (attempts < ATTEMPTS).then(|| doubled(1.0, 60.0)),
+        State::Behind => None,
+    }
+}
+
+/// Keys of this producer's events that others wait behind.
+pub(crate) async fn waiting_keys(
+    tx: &mut Tx,
+    consumer: &str,
+    producer: &str,
+    keys: &[Uuid],
+) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+    let rows = sqlx::query_scalar!(
+        r#"SELECT DISTINCT k AS "key!" FROM bus.parked p, UNNEST(p.keys) k
+           WHERE p.consumer = $1 AND p.producer = $2 AND p.state IN ('waiting', 'behind') AND p.keys && $3"#,
+        consumer,
+        producer,
+        keys
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+pub(crate) async fn insert(tx: &mut Tx, consumer: &str, rows: &[ParkedRow]) -> Result<(), sqlx::Error> {
+    for row in rows {
+        // Rare, so one at a time: a list of keys for each row does not travel in an UNNEST.
+        let (state, pause) = match row.state {
+            State::Behind => ("behind", None),
+            waiting => ("waiting", pause(waiting, 0)),
+        };
+        sqlx::query!(
+            "INSERT INTO bus.parked (consumer, producer, epoch, pos, event, keys, reason, state, next_try_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $9::float8))",
+            consumer,
+            row.producer,
+            row.epoch,
+            row.pos,
+            row.event,
+            &row.keys,
+            row.reason,
+            state,
+            pause
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn set_diverged(pool: &PgPool, consumer: &str, producer: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE bus.cursor SET state = 'diverged' WHERE consumer = $1 AND producer = $2", consumer, producer)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+impl<S: Service> Corridor<S> {
+    /// Tries parked events again until it is told to stop.
+    pub(crate) async fn retry_parked(self, stop: CancellationToken) {
+        let mut waiting = 0;
+        loop {
+            match self.retry_once().await {
+                Ok(left) => waiting = left,
+                Err(stopped) => tracing::debug!(?stopped, "parked events wait for the store"),
+            }
+            let longest = if waiting > 0 { 50 } else { 1000 };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.inner.wakes.parked.notified() => {}
+                () = tokio::time::sleep(Duration::from_millis(longest)) => {}
+            }
+            // Commits come in hundreds; looking more often than this finds nothing new.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Tries every parked event that is due; returns how many wait.
+    async fn retry_once(&self) -> Result<i64, Stopped> {
+        let due = sqlx::query!(
+            "SELECT producer, epoch, pos FROM bus.parked
+             WHERE consumer = $1 AND state = 'waiting' AND next_try_at <= now() ORDER BY producer, epoch, pos LIMIT $2",
+            S::NAME,
+            LOOK
+        )
+        .fetch_all(&self.inner.pool)
+        .await?;
+        for row in due {
+            let tried = self.with_retries(|| self.retry_row(&row.producer, row.epoch, row.pos)).await;
+            if let Err(Stopped::Constraint(name, _)) = tried {
+                self.postpone(&row.producer, row.epoch, row.pos, &name).await?;
+            } else {
+                tried?;
+            }
+        }
+        let count = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM bus.parked WHERE consumer = $1 AND state = 'waiting'"#,
+            S::NAME
+        )
+        .fetch_one(&self.inner.pool)
+        .await?;
+        metrics::gauge("xiezhi_parked", &[("consumer", S::NAME)]).set(count as f64);
+        Ok(count)
+    }
+
+    async fn retry_row(&self, producer: &str, epoch: i32, pos: i64) -> Result<(), Stopped> {
+        let mut tx = self.inner.pool.begin().await?;
+        match self.retry_in(&mut tx, producer, epoch, pos).await {
+            Ok(()) => {
+                tx.commit().await?;
+                self.committed();
+                Ok(())
+            }
+            Err(stopped) => {
+                let _ = tx.rollback().await;
+                Err(stopped)
+            }
+        }
+    }
+
+    async fn retry_in(&self, tx: &mut Tx, producer: &str, epoch: i32, pos: i64) -> Result<(), Stopped> {
+        // The cursor's row first, as when a batch is applied: what is parked now cannot be overtaken meanwhile.
+        sqlx::query!(
+            "SELECT pos FROM bus.cursor WHERE consumer = $1 AND producer = $2 FOR UPDATE",
+            S::NAME,
+            producer
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let row = sqlx::query!(
+            "SELECT event, keys, attempts FROM bus.parked
+             WHERE consumer = $1 AND producer = $2 AND epoch = $3 AND pos = $4 AND state = 'waiting' FOR UPDATE",
+            S::NAME,
+            producer,
+            epoch,
+            pos
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = row else { return Ok(()) };
+        let outcome = match envelope::from_bytes(&row.event) {
+            Ok(event) => self.decide_parked(tx, event).await?,
+            Err(error) => Err(Failed::Broken(error.to_string())),
+        };
+        match outcome {
+            Ok(()) => {
+                self.settle(tx, producer, epoch, pos, "resolved", None, "").await?;
+            }
+            Err(failed) => {
+                let state = match failed {
+                    Failed::NotYet(_) => State::NotYet,
+                    Failed::Broken(_) => State::Broken,
+                };
+                sqlx::query!(
+                    "UPDATE bus.parked SET attempts = attempts + 1, reason = $5,
+                            next_try_at = now() + make_interval(secs => $6::float8)
+                     WHERE consumer = $1 AND producer = $2 AND epoch = $3 AND pos = $4",
+                    S::NAME,
+                    producer,
+                    epoch,
+                    pos,
+                    failed.to_string(),
+                    pause(state, row.attempts + 1)
+                )
+                .execute(tx)
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn decide_parked(&self, tx: &mut Tx, event: Envelope) -> Result<Result<(), Failed>, Stopped> {
+        let keys: Keys<S::Needs> = match self.inner.service.keys_of(&event) {
+            Ok(keys) => keys,
+            Err(failed) => return Ok(Err(failed)),
+        };
+        let opened = self.open(tx).await?;
+        let (heads, mut unit) = self.lock_and_load(tx, &keys).await?;
+        let cause = Cause::Event(Box::new(event.clone()));
+        let mut cx = Context::new(S::NAME, opened.moment.now, opened.rules, cause.clone());
+        let decided = self.decide_event_failed(&mut unit, &mut cx, cause, &event);
+        if decided.is_ok() {
+            self.write(tx, &heads, &unit, &cx).await?;
+        }
+        Ok(decided)
+    }
+
+    /// Ends the wait of one event and lets the next of its case go.
+    #[allow(clippy::too_many_arguments)] // the four parts of the row's key, and what is decided of it
+    async fn settle(
+        &self,
+        tx: &mut Tx,
+        producer: &str,
+        epoch: i32,
+        pos: i64,
+        state: &str,
+        decided_by: Option<&str>,
+        why: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let settled = sqlx::query!(
+            "UPDATE bus.parked SET state = $5, decided_by = $6, decided_why = NULLIF($7, ''), next_try_at = NULL
+             WHERE consumer = $1 AND producer = $2 AND epoch = $3 AND pos = $4 AND state IN ('waiting', 'behind')",
+            S::NAME,
+            producer,
+            epoch,
+            pos,
+            state,
+            decided_by,
+            why
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "UPDATE bus.parked p SET state = 'waiting', next_try_at = now()
+             WHERE p.consumer = $1 AND p.producer = $2 AND p.state = 'behind' AND NOT EXISTS (
+               SELECT 1 FROM bus.parked q WHERE q.consumer = p.consumer AND q.producer = p.producer
+                AND q.state IN ('waiting', 'behind') AND (q.epoch, q.pos) < (p.epoch, p.pos) AND q.keys && p.keys)",
+            S::NAME,
+            producer
+        )
+        .execute(tx)
+        .await?;
+        Ok(settled.rows_affected() == 1)
+    }
+
+    async fn postpone(&self, producer: &str, epoch: i32, pos: i64, constraint: &str) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "UPDATE bus.parked SET attempts = attempts + 1, reason = 'the store refused it: ' || $5,
+                    next_try_at = CASE WHEN attempts + 1 < $6 THEN now() + interval '5 s' END
+             WHERE consumer = $1 AND producer = $2 AND epoch = $3 AND pos = $4 AND state = 'waiting'",
+            S::NAME,
+            producer,
+            epoch,
+            pos,
+            constraint,
+            ATTEMPTS
+        )
+        .execute(&self.inner.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// A person tries an event again now, or leaves it out for ever. False where nothing waits there.
+    pub(crate) async fn decide_parked_by_hand(
+        &self,
+        (producer, epoch, pos): (&str, i32, i64),
+        skip: bool,
+        by: &str,
+        why: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let mut tx = self.inner.pool.begin().await?;
+        let found = if skip {
+            self.settle(&mut tx, producer, epoch, pos, "skipped", Some(by), why).await?
+        } else {
+            let tried = sqlx::query!(
+                "UPDATE bus.parked SET next_try_at = now(), attempts = 0, decided_by = $5, decided_why = $6
+                 WHERE consumer = $1 AND producer = $2 AND epoch = $3 AND pos = $4 AND state = 'waiting'",
+                S::NAME,
+                producer,
+                epoch,
+                pos,
+                by,
+                why
+            )
+            .execute(&mut *tx)
+            .await?;
+            tried.rows_affected() == 1
+        };
+        tx.commit().await?;
+        self.inner.wakes.parked.notify_one();
+        Ok(found)
+    }
+}

@@ -1,0 +1,124 @@
+//! The door for time: timers that come due are fired once, in the order they were due, by whichever replica is awake.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::context::{Cause, Context};
+use crate::corridor::{Corridor, Stopped, mark, rollback, union};
+use crate::service::{FiredTimer, Service};
+use crate::{metrics, store};
+
+/// How many due keys one sweep takes.
+const SWEEP: i64 = 200;
+/// The longest sleep; timers armed by another replica are found at the latest then.
+const LONGEST: Duration = Duration::from_secs(1);
+/// How long a timer rests that could not be decided.
+const REST: Duration = Duration::from_secs(30);
+
+impl<S: Service> Corridor<S> {
+    /// Fires timers until it is told to stop.
+    pub(crate) async fn tick(self, stop: CancellationToken) {
+        let mut resting: BTreeMap<Uuid, Instant> = BTreeMap::new();
+        loop {
+            resting.retain(|_, since| since.elapsed() < REST);
+            let skip: Vec<Uuid> = resting.keys().copied().collect();
+            match self.sweep(&skip).await {
+                Ok(Swept { failed, full }) => {
+                    resting.extend(failed.into_iter().map(|key| (key, Instant::now())));
+                    if full {
+                        continue;
+                    }
+                }
+                Err(Stopped::NoRules) => {}
+                Err(stopped) => tracing::warn!(?stopped, "timers wait for the store"),
+            }
+            let sleep = match store::next_due(&self.inner.pool).await {
+                Ok((now, Some(due))) => {
+                    let wait = u64::try_from(due.duration_since(now).as_millis()).unwrap_or(0);
+                    Duration::from_millis(wait.max(5)).min(LONGEST)
+                }
+                _ => LONGEST,
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.inner.wakes.tick.notified() => tokio::time::sleep(Duration::from_millis(2)).await,
+                () = tokio::time::sleep(sleep) => {}
+            }
+        }
+    }
+
+    async fn sweep(&self, skip: &[Uuid]) -> Result<Swept, Stopped> {
+        let due = store::due_keys(&self.inner.pool, skip, SWEEP).await?;
+        metrics::gauge("xiezhi_timers_due", &[("service", S::NAME)]).set(due.len() as f64);
+        if due.is_empty() {
+            return Ok(Swept::default());
+        }
+        let full = due.len() as i64 == SWEEP;
+        let failed = self.with_retries(|| self.fire(&due)).await?;
+        Ok(Swept { failed, full })
+    }
+
+    async fn fire(&self, due: &BTreeSet<Uuid>) -> Result<Vec<Uuid>, Stopped> {
+        let mut tx = self.inner.pool.begin().await?;
+        match self.fire_in(&mut tx, due).await {
+            Ok(failed) => {
+                tx.commit().await?;
+                self.committed();
+                Ok(failed)
+            }
+            Err(stopped) => {
+                let _ = tx.rollback().await;
+                Err(stopped)
+            }
+        }
+    }
+
+    /// Head first, timer second, as in the handlers, so the two cannot deadlock.
+    async fn fire_in(&self, tx: &mut crate::service::Tx, due: &BTreeSet<Uuid>) -> Result<Vec<Uuid>, Stopped> {
+        let opened = self.open(tx).await?;
+        let mut heads = store::lock_free_heads(tx, due).await?;
+        let keys: BTreeSet<Uuid> = heads.keys().copied().collect();
+        let timers = store::lock_due_timers(tx, &keys, opened.moment.now).await?;
+        if timers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = union(timers.iter().map(|timer| self.inner.service.keys_of_timer(timer)));
+        let (more, mut unit) = self.lock_and_load(tx, &wanted).await?;
+        heads.extend(more);
+        let mut fired: Vec<FiredTimer> = Vec::with_capacity(timers.len());
+        let mut failed = Vec::new();
+        let mut context: Option<Context<S::Rules>> = None;
+        for timer in timers {
+            let cause = Cause::Timer(timer.clone());
+            let cx = context.get_or_insert_with(|| {
+                Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone())
+            });
+            cx.begin(cause);
+            mark(&mut unit);
+            match self.inner.service.on_timer(&mut unit, cx, &timer) {
+                Ok(()) => fired.push(timer),
+                Err(error) => {
+                    rollback(&mut unit);
+                    cx.forget();
+                    tracing::error!(kind = %timer.kind, key = %timer.key, %error, "a timer could not be decided; it rests and stays armed");
+                    failed.push(timer.key);
+                }
+            }
+        }
+        // Fired before armed anew: one key and kind has one armed timer.
+        store::mark_fired(tx, &fired, opened.moment.now).await?;
+        if let Some(cx) = context {
+            self.write(tx, &heads, &unit, &cx).await?;
+        }
+        Ok(failed)
+    }
+}
+
+#[derive(Default)]
+struct Swept {
+    failed: Vec<Uuid>,
+    full: bool,
+}
