@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
 
-use crate::data_dir::{self, free_bytes, random_secret};
+use crate::data_dir::{self, random_secret};
 use crate::ports::Wish;
 use crate::process::{self, LastWill, Manner, Running};
 use crate::{Binaries, ServersError, What};
@@ -23,9 +23,11 @@ pub use config::{Account, DURABLES, OBSERVER, inbox_prefix};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const PORT_TRIES: usize = 5;
-/// The stream store never takes more than this, nor more than half of what the disk has free.
-const FILE_STORE_MAX: u64 = 8 << 30;
-const FILE_STORE_MIN: u64 = 256 << 20;
+/// The most the stream store takes. The same at every start: a store that shrank below what its streams were promised
+/// would not give them back.
+const FILE_STORE_MAX: u64 = 2 << 30;
+/// 流的上限: the most one service's stream should hold on one machine, so that all five fit into the store with room to spare.
+pub const STREAM_MAX_BYTES: i64 = 256 << 20;
 
 /// 登录信息: what a client needs to connect as one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,10 +179,13 @@ async fn run(
         let port = wish.port()?;
         // By its name we know our server from another that took the port before it.
         let name = format!("xiezhi-{}", random_secret());
-        let room = free_bytes(home).map_or(FILE_STORE_MIN, |free| {
-            (free / 2).clamp(FILE_STORE_MIN, FILE_STORE_MAX)
-        });
-        let text = config::render(&name, port, &home.join("store"), room, &options.accounts);
+        let text = config::render(
+            &name,
+            port,
+            &home.join("store"),
+            FILE_STORE_MAX,
+            &options.accounts,
+        );
         data_dir::write_private(&file, text.as_bytes())?;
         let mut command = Command::new(&options.binaries.nats_server);
         command.arg("-c").arg(&file);

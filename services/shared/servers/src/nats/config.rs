@@ -117,3 +117,50 @@ fn user_block(text: &mut String, account: &Account) {
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
+    use super::*;
+
+    #[test]
+    fn one_machine_and_several_give_every_user_the_same_rights() {
+        let deployed = std::fs::read_to_string(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../../deploy/nats/nats.conf"
+        ));
+        let deployed = deployed.unwrap();
+        let users = [
+            "intake",
+            "assignment",
+            "scheduling",
+            "supervision",
+            "evaluation",
+            OBSERVER,
+        ];
+        for user in users {
+            let mut ours = String::new();
+            user_block(
+                &mut ours,
+                &Account {
+                    user: user.to_owned(),
+                    password: String::new(),
+                },
+            );
+            let ours = ours.replace(
+                &format!("user: \"{user}\", password: \"\""),
+                &format!("nkey: $XIEZHI_NKEY_{}", user.to_uppercase()),
+            );
+            assert!(
+                deployed.contains(&ours),
+                "deploy/nats/nats.conf should hold\n{ours}"
+            );
+        }
+        assert_eq!(deployed.matches("nkey:").count(), users.len());
+    }
+
+    #[test]
+    fn a_quote_in_a_path_stays_inside_its_string() {
+        assert_eq!(quoted(r#"/a "b"\c"#), r#""/a \"b\"\\c""#);
+    }
+}
