@@ -11,6 +11,7 @@ pub mod nats;
 pub mod ports;
 pub mod postgres;
 mod process;
+mod watchdog;
 
 pub use binaries::Binaries;
 pub use data_dir::DataDir;

@@ -14,7 +14,8 @@ use tokio::net::TcpStream;
 
 use crate::data_dir::{self, random_secret};
 use crate::ports::Wish;
-use crate::process::{self, LastWill, Manner, Running};
+use crate::process::{self, Manner, Running};
+use crate::watchdog::LastWill;
 use crate::{Binaries, ServersError, What};
 
 mod config;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::ports::Wish;
-use crate::process::{self, Identity, LastWill, Manner, Running};
+use crate::process::{self, Identity, Manner, Running};
+use crate::watchdog::LastWill;
 use crate::{Binaries, ServersError, What, data_dir};
 
 /// Recovery after a crash replays the log first; that may take a while on a slow disk.
