@@ -104,7 +104,7 @@ impl Case {
     }
 
     /// Brings the clocks in line with the facts.
-    fn reconcile(&mut self, book: &RuleBook) -> Result<Vec<Event>, NotHeard> {
+    pub(crate) fn reconcile(&mut self, book: &RuleBook) -> Result<Vec<Event>, NotHeard> {
         let mut started = Vec::new();
         let mut stopped = Stopped::default();
         for wanted in derive::wanted(&self.ledger, book)? {

@@ -7,6 +7,7 @@ use crate::case::Case;
 use crate::clock::{self, Clock, ClockState, Granted, Subject};
 use crate::closing::{Check, CheckCode, Closing, Decision, Member};
 use crate::event::Event;
+use crate::ledger::{APPROVED, REFUSED};
 use crate::refusal::Refusal;
 use crate::rulebook::RuleBook;
 
@@ -191,6 +192,7 @@ impl Case {
         &mut self,
         members: &[Member],
         checker: &Checker,
+        book: &RuleBook,
         at: Timestamp,
     ) -> Result<Vec<Event>, Refusal> {
         let round = self.may_decide(checker)?.round;
@@ -216,12 +218,13 @@ impl Case {
             by: checker.account.clone(),
             at,
         });
-        Ok(vec![Event::ClosingApproved {
+        let approved = Event::ClosingApproved {
             round,
             checks,
             unit: checker.unit.clone(),
             at,
-        }])
+        };
+        self.said_of_closing(APPROVED, round, approved, book, at)
     }
 
     /// 结案审核退回: a completed share of this round goes back to its holder.
@@ -231,6 +234,7 @@ impl Case {
         reason: &str,
         members: &[Member],
         checker: &Checker,
+        book: &RuleBook,
         at: Timestamp,
     ) -> Result<Vec<Event>, Refusal> {
         let round = self.may_decide(checker)?.round;
@@ -257,13 +261,29 @@ impl Case {
             order,
             reason: reason.to_owned(),
         });
-        Ok(vec![Event::ClosingRefused {
+        let refused = Event::ClosingRefused {
             round,
             checks,
             order,
             reason: reason.to_owned(),
             at,
-        }])
+        };
+        self.said_of_closing(REFUSED, round, refused, book, at)
+    }
+
+    /// What was decided stops the clock of the check.
+    fn said_of_closing(
+        &mut self,
+        subject: &str,
+        round: u32,
+        event: Event,
+        book: &RuleBook,
+        at: Timestamp,
+    ) -> Result<Vec<Event>, Refusal> {
+        self.ledger.round(round).mark(subject, at);
+        let mut events = vec![event];
+        events.extend(self.reconcile(book)?);
+        Ok(events)
     }
 
     /// The undecided closing, if this checker may decide it.

@@ -5,7 +5,7 @@ use vocab::{ClockRule, Holder};
 
 use crate::clock::{COMPLAINANT, Subject};
 use crate::heard::{Deadline, NoticeKind};
-use crate::ledger::{Consultation, Ledger, NOTICE, Order, Round, notice_subject};
+use crate::ledger::{CONSULTED, Consultation, HANDLED, Ledger, NOTICE, Order, Round, notice_subject};
 use crate::rulebook::RuleBook;
 
 /// A clock as the facts demand it.
@@ -33,8 +33,8 @@ pub struct Wanted<'book> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownRule(pub vocab::RuleCode);
 
-/// Events of the case itself that may start a clock. Those of orders, letters and consultations come with their deadlines,
-/// and what follows closing is not a clock of the case.
+/// Events of the case itself that may start a clock. Orders and letters come with their deadlines, and what follows closing
+/// is not a clock of the case.
 fn starts_case_clock(anchor: &str) -> bool {
     matches!(
         anchor,
@@ -44,6 +44,7 @@ fn starts_case_clock(anchor: &str) -> bool {
             | "intake.case.returned_from_route"
             | "assignment.diagnosis.made"
             | "assignment.determination.made"
+            | "assignment.consultation.opened"
             | "assignment.ruling.made"
             | "assignment.case.escalated"
             | "assignment.case.handled"
@@ -60,7 +61,10 @@ pub fn wanted<'book>(
 ) -> Result<Vec<Wanted<'book>>, UnknownRule> {
     let mut wanted = Vec::new();
     for (number, round) in &ledger.rounds {
-        for rule in book.active().filter(|rule| starts_case_clock(&rule.anchor)) {
+        let starting = book
+            .active()
+            .filter(|rule| starts_case_clock(&rule.anchor) && !book.is_adopted(&rule.id));
+        for rule in starting {
             wanted.extend(case_clock(ledger, book, *number, round, rule));
         }
     }
@@ -97,9 +101,11 @@ fn case_clock<'book>(
     if !book.applies(rule, facts, ledger.mode, ledger.track) {
         return None;
     }
-    let anchor_at = anchor.first;
-    // A fact from before the case was routed away does not stop the clock that began on its return.
-    let since = if round.returns > 0 {
+    // What may happen again in a round is timed from the last time.
+    let repeats = matches!(rule.anchor.as_str(), HANDLED | CONSULTED);
+    let anchor_at = if repeats { anchor.last } else { anchor.first };
+    // A fact from before that, or from before the case came back, does not stop the clock.
+    let since = if repeats || round.returns > 0 {
         anchor_at
     } else {
         Timestamp::MIN
@@ -107,10 +113,16 @@ fn case_clock<'book>(
     let stopped_at = rule
         .stops
         .iter()
-        .filter_map(|subject| round.marks.get(subject))
-        .filter_map(|mark| mark.from(since))
-        .chain(round.ended)
-        .min();
+        .filter_map(|subject| Some((subject, round.marks.get(subject)?.from(since)?)))
+        .chain(round.ended.map(|at| (&rule.anchor, at)))
+        .min_by_key(|(_, at)| *at);
+    // Intake speaks in its own order: what it said before the anchor, such as the link to a head, leaves no clock to start.
+    if from_intake
+        && stopped_at.is_some_and(|(subject, at)| subject.starts_with("intake.") && at < anchor_at)
+    {
+        return None;
+    }
+    let stopped_at = stopped_at.map(|(_, at)| at);
     Some(Wanted {
         kind: rule.id.to_string(),
         round: number,

@@ -57,7 +57,7 @@ pub struct Round {
 }
 
 impl Round {
-    fn mark(&mut self, subject: &str, at: Timestamp) {
+    pub(crate) fn mark(&mut self, subject: &str, at: Timestamp) {
         self.marks
             .entry(subject.to_owned())
             .and_modify(|mark| {
@@ -181,6 +181,12 @@ pub const REOPENED: &str = "intake.case.reopened";
 pub const NOTICE: &str = "intake.notice.served";
 /// 派单.
 pub const DISPATCHED: &str = "assignment.work_order.dispatched";
+/// 会商开启.
+pub const CONSULTED: &str = "assignment.consultation.opened";
+/// 结案审核通过.
+pub const APPROVED: &str = "supervision.closing.approved";
+/// 结案审核退回.
+pub const REFUSED: &str = "supervision.closing.refused";
 /// 办理完毕.
 pub const HANDLED: &str = "assignment.case.handled";
 
@@ -264,7 +270,10 @@ impl Ledger {
             Fact::RoutedAway => self.end("intake.case.routed_away", at),
             Fact::Withdrawn => self.end("intake.case.withdrawn", at),
             Fact::Returned { facts } => self.hear_return(facts, at),
-            Fact::Linked { head } => self.head = Some(*head),
+            Fact::Linked { head } => {
+                self.head = Some(*head);
+                self.now_at_intake().mark("intake.case.linked", at);
+            }
             Fact::MemberLinked { member } => {
                 self.members.insert(*member);
             }
@@ -342,8 +351,7 @@ impl Ledger {
                 deadline,
             } => {
                 let round = self.assignment_round.max(1);
-                self.now_at_assignment()
-                    .mark("assignment.consultation.opened", at);
+                self.now_at_assignment().mark(CONSULTED, at);
                 self.others.extend(units.iter().cloned());
                 let opened = Consultation {
                     round,
@@ -398,7 +406,7 @@ impl Ledger {
         round.ended = Some(at);
     }
 
-    fn round(&mut self, round: u32) -> &mut Round {
+    pub(crate) fn round(&mut self, round: u32) -> &mut Round {
         self.rounds.entry(round.max(1)).or_default()
     }
 

@@ -2,6 +2,7 @@
 
 use vocab::{ClockError, RuleCode, WorkOrderId};
 
+use crate::case::NotHeard;
 use crate::closing::CheckCode;
 
 /// Why a command is refused.
@@ -87,4 +88,7 @@ pub enum Refusal {
     /// The period cannot be counted.
     #[error(transparent)]
     Clock(#[from] ClockError),
+    /// The clocks cannot be brought in line with the facts.
+    #[error(transparent)]
+    Facts(#[from] NotHeard),
 }

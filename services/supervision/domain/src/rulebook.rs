@@ -90,6 +90,8 @@ pub struct RuleBook {
     rules: BTreeMap<RuleCode, ClockRule>,
     /// Rules that only cases handled in certain ways have.
     mode_bound: BTreeMap<RuleCode, BTreeSet<HandlingMode>>,
+    /// Rules whose due dates another service counts and sends.
+    adopted: BTreeSet<RuleCode>,
     /// Which days are worked.
     pub calendar: Calendar,
     /// The ladder.
@@ -99,11 +101,13 @@ pub struct RuleBook {
 }
 
 impl RuleBook {
-    /// Rules by their codes; `mode_bound` names the clocks that only certain ways of handling start.
+    /// Rules by their codes; `mode_bound` names the clocks that only certain ways of handling start, `adopted` those that come
+    /// with their due dates.
     #[must_use]
     pub fn new(
         rules: impl IntoIterator<Item = ClockRule>,
         mode_bound: BTreeMap<RuleCode, BTreeSet<HandlingMode>>,
+        adopted: BTreeSet<RuleCode>,
         calendar: Calendar,
         ladder: Ladder,
         centre: UnitCode,
@@ -115,6 +119,7 @@ impl RuleBook {
         Self {
             rules,
             mode_bound,
+            adopted,
             calendar,
             ladder,
             centre,
@@ -125,6 +130,12 @@ impl RuleBook {
     #[must_use]
     pub fn rule(&self, code: &RuleCode) -> Option<&ClockRule> {
         self.rules.get(code)
+    }
+
+    /// True of a rule whose due dates another service counts and sends.
+    #[must_use]
+    pub fn is_adopted(&self, code: &RuleCode) -> bool {
+        self.adopted.contains(code)
     }
 
     /// The active rules.

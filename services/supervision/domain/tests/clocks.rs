@@ -37,7 +37,7 @@ fn a_case_has_all_its_clocks_at_once() {
     let said = kinds(&tell(&mut case, [registered(march(2, 9, 0))]));
     assert_eq!(said, ["+triage", "+xf.inform"]);
     let said = kinds(&tell(&mut case, [accepted(march(2, 10, 0))]));
-    assert_eq!(said, ["+xf.finish"]);
+    assert_eq!(said, ["+petition.duty", "+xf.finish"]);
     let inform = case.clock("xf.inform").unwrap();
     assert_eq!(
         inform.due_at,
@@ -90,7 +90,7 @@ fn closing_stops_everything_and_reopening_starts_the_round_anew() {
         },
     );
     let said = kinds(&tell(&mut case, [reopened]));
-    assert_eq!(said, ["+xf.finish"]);
+    assert_eq!(said, ["+petition.duty", "+xf.finish"]);
     let finish = case.clock("xf.finish").unwrap();
     assert_eq!((finish.round, finish.anchor_at), (2, march(25, 9, 0)));
     assert_eq!(
@@ -137,7 +137,7 @@ fn warnings_reminders_breach_urging_and_order_come_in_turn() {
         let said = case.fire(&book, at).unwrap();
         story.push((at, kinds(&said)));
     }
-    let expected = vec![
+    let expected = [
         (march(18, 8, 30), vec![format!("~{kind}")]),
         (march(19, 8, 30), vec![format!("^remind ZF {kind}")]),
         (
@@ -146,7 +146,7 @@ fn warnings_reminders_breach_urging_and_order_come_in_turn() {
         ),
         (march(24, 8, 30), vec![format!("^urge ZF {kind}")]),
     ];
-    assert_eq!(story[..4], expected[..]);
+    assert_eq!(story[..4], expected);
     assert_eq!(story[4].0, march(25, 8, 30));
     assert_eq!(story[4].1[0], format!("^supervision_order ZF {kind}"));
     assert!(story[4].1[1].starts_with("+supervision.answer/"));
@@ -204,16 +204,20 @@ fn a_member_of_a_cluster_leaves_the_pressing_to_its_head() {
             accepted(march(2, 10, 0)),
         ],
     );
+    assert!(
+        case.clock("xf.finish").is_none(),
+        "its rule ends at the link, which was there before it could start"
+    );
     let said = kinds(
         &case
             .fire(&book, moment(2026, 5, 20, time(9, 0, 0, 0)))
             .unwrap(),
     );
-    assert!(said.contains(&"!xf.finish".to_owned()));
+    assert!(said.contains(&"!petition.duty".to_owned()));
     assert!(
         !said
             .iter()
-            .any(|said| said.contains("xf.finish") && said.starts_with('^')),
+            .any(|said| said.contains("petition.duty") && said.starts_with('^')),
         "{said:?}"
     );
 }

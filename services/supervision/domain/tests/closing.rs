@@ -60,7 +60,7 @@ fn a_case_with_everything_in_place_is_approved_by_a_second_unit() {
     let members = [member(true, 1)];
     assert_eq!(failing(&case, &members), []);
     let events = case
-        .approve(&members, &by("CENTRE"), march(6, 9, 0))
+        .approve(&members, &by("CENTRE"), &book(), march(6, 9, 0))
         .unwrap();
     let [
         Event::ClosingApproved {
@@ -69,6 +69,7 @@ fn a_case_with_everything_in_place_is_approved_by_a_second_unit() {
             round,
             ..
         },
+        stopped,
     ] = events.as_slice()
     else {
         panic!("{events:?}")
@@ -76,8 +77,9 @@ fn a_case_with_everything_in_place_is_approved_by_a_second_unit() {
     assert_eq!((checks.len(), *round), (5, 1));
     assert!(checks.iter().all(|check| check.holds));
     assert_eq!(*checked_by, unit("CENTRE"));
+    assert_eq!(kinds(std::slice::from_ref(stopped)), ["-closing.check"]);
     assert_eq!(
-        case.approve(&members, &by("CENTRE"), march(6, 9, 0)),
+        case.approve(&members, &by("CENTRE"), &book(), march(6, 9, 0)),
         Err(Refusal::Decided)
     );
 }
@@ -86,12 +88,12 @@ fn a_case_with_everything_in_place_is_approved_by_a_second_unit() {
 fn whoever_handled_the_case_cannot_close_it() {
     for handler in ["ZF", "HB"] {
         let mut case = handled_case();
-        let refused = case.approve(&[member(true, 1)], &by(handler), march(6, 9, 0));
+        let refused = case.approve(&[member(true, 1)], &by(handler), &book(), march(6, 9, 0));
         assert!(
             matches!(refused, Err(Refusal::HandledIt { .. })),
             "{handler}"
         );
-        let refused = case.refuse(order(1), "procedure", &[], &by(handler), march(6, 9, 0));
+        let refused = case.refuse(order(1), "procedure", &[], &by(handler), &book(), march(6, 9, 0));
         assert!(
             matches!(refused, Err(Refusal::HandledIt { .. })),
             "{handler}"
@@ -107,10 +109,13 @@ fn whoever_handled_the_case_cannot_close_it() {
         ],
     );
     assert!(
-        case.approve(&[member(true, 1)], &by("SJ"), march(6, 9, 0))
+        case.approve(&[member(true, 1)], &by("SJ"), &book(), march(6, 9, 0))
             .is_ok()
     );
 }
+
+/// What happened besides, how the member stands, and which checks do not hold then.
+type Story = (&'static str, Vec<Heard>, Vec<Member>, Vec<CheckCode>);
 
 #[test]
 fn each_missing_condition_is_named_and_keeps_the_case_open() {
@@ -136,7 +141,7 @@ fn each_missing_condition_is_named_and_keeps_the_case_open() {
             round: 1,
         },
     );
-    let told: [(&str, Vec<Heard>, Vec<Member>, Vec<CheckCode>); 9] = [
+    let told: [Story; 9] = [
         ("nothing is missing", vec![], vec![member(true, 1)], vec![]),
         (
             "a completed order without evidence",
@@ -191,7 +196,7 @@ fn each_missing_condition_is_named_and_keeps_the_case_open() {
         let mut case = handled_case();
         tell(&mut case, heard);
         assert_eq!(failing(&case, &members), expected, "{story}");
-        let approved = case.approve(&members, &by("CENTRE"), march(6, 9, 0));
+        let approved = case.approve(&members, &by("CENTRE"), &book(), march(6, 9, 0));
         if expected.is_empty() {
             assert!(approved.is_ok(), "{story}");
         } else {
@@ -223,7 +228,7 @@ fn a_refusal_names_a_completed_share_and_the_next_handling_begins_another_attemp
     let mut case = handled_case();
     let at = march(6, 9, 0);
     assert_eq!(
-        case.refuse(order(9), "procedure", &[], &by("CENTRE"), at),
+        case.refuse(order(9), "procedure", &[], &by("CENTRE"), &book(), at),
         Err(Refusal::NotAShare(order(9)))
     );
     case.refuse(
@@ -231,6 +236,7 @@ fn a_refusal_names_a_completed_share_and_the_next_handling_begins_another_attemp
         "evidence_insufficient",
         &[member(true, 1)],
         &by("CENTRE"),
+        &book(),
         at,
     )
     .unwrap();
@@ -239,7 +245,7 @@ fn a_refusal_names_a_completed_share_and_the_next_handling_begins_another_attemp
         matches!(&closing.decision, Some(Decision::Refused { order: back, .. }) if *back == order(2))
     );
     assert_eq!(
-        case.approve(&[member(true, 1)], &by("CENTRE"), at),
+        case.approve(&[member(true, 1)], &by("CENTRE"), &book(), at),
         Err(Refusal::Decided)
     );
     tell(
@@ -255,8 +261,9 @@ fn a_refusal_names_a_completed_share_and_the_next_handling_begins_another_attemp
         [completed(2, 3, march(9, 9, 0)), handled(1, march(9, 10, 0))],
     );
     assert_eq!(case.closing(1).unwrap().attempt, 2);
+    assert!(case.clock("closing.check").unwrap().is_open(), "the second attempt has its own time");
     assert!(
-        case.approve(&[member(true, 1)], &by("CENTRE"), march(9, 11, 0))
+        case.approve(&[member(true, 1)], &by("CENTRE"), &book(), march(9, 11, 0))
             .is_ok()
     );
 }
@@ -264,7 +271,7 @@ fn a_refusal_names_a_completed_share_and_the_next_handling_begins_another_attemp
 #[test]
 fn a_second_round_has_its_own_proof() {
     let mut case = handled_case();
-    case.approve(&[member(true, 1)], &by("CENTRE"), march(6, 9, 0))
+    case.approve(&[member(true, 1)], &by("CENTRE"), &book(), march(6, 9, 0))
         .unwrap();
     tell(
         &mut case,
@@ -280,7 +287,7 @@ fn a_second_round_has_its_own_proof() {
         ],
     );
     assert_eq!(
-        case.refuse(order(1), "procedure", &[], &by("CENTRE"), march(10, 9, 5)),
+        case.refuse(order(1), "procedure", &[], &by("CENTRE"), &book(), march(10, 9, 5)),
         Err(Refusal::Decided)
     );
     tell(
@@ -293,14 +300,14 @@ fn a_second_round_has_its_own_proof() {
     );
     assert_eq!(case.closing(0).unwrap().round, 2);
     // The reply of the first round does not prove the second.
-    let refused = case.approve(&[member(true, 1)], &by("CENTRE"), march(12, 11, 0));
+    let refused = case.approve(&[member(true, 1)], &by("CENTRE"), &book(), march(12, 11, 0));
     assert_eq!(
         refused,
         Err(Refusal::ChecksMissing(vec![CheckCode::NoticeServed]))
     );
     tell(&mut case, [notice(NoticeKind::Reply, 2, march(12, 12, 0))]);
     assert!(
-        case.approve(&[member(false, 1)], &by("CENTRE"), march(12, 13, 0))
+        case.approve(&[member(false, 1)], &by("CENTRE"), &book(), march(12, 13, 0))
             .is_ok()
     );
 }
@@ -309,13 +316,13 @@ fn a_second_round_has_its_own_proof() {
 fn a_case_that_ended_otherwise_is_not_closed_by_proof() {
     let mut case = Case::new(CASE);
     assert_eq!(
-        case.approve(&[], &by("CENTRE"), march(2, 9, 0)),
+        case.approve(&[], &by("CENTRE"), &book(), march(2, 9, 0)),
         Err(Refusal::NoClosing)
     );
     let mut case = handled_case();
     tell(&mut case, [Heard::new(march(5, 12, 0), Fact::Withdrawn)]);
     assert_eq!(
-        case.approve(&[member(true, 1)], &by("CENTRE"), march(6, 9, 0)),
+        case.approve(&[member(true, 1)], &by("CENTRE"), &book(), march(6, 9, 0)),
         Err(Refusal::CaseEnded)
     );
     let mut case = handled_case();
@@ -324,7 +331,7 @@ fn a_case_that_ended_otherwise_is_not_closed_by_proof() {
         [Heard::new(march(5, 12, 0), Fact::Linked { head: MEMBER })],
     );
     assert_eq!(
-        case.approve(&[], &by("CENTRE"), march(6, 9, 0)),
+        case.approve(&[], &by("CENTRE"), &book(), march(6, 9, 0)),
         Err(Refusal::NotTheHeadCase)
     );
 }

@@ -45,11 +45,14 @@ fn intake() -> impl Strategy<Value = Vec<Heard>> {
             closed(2, at(900)),
         ]),
     ];
-    (any::<bool>(), any::<bool>(), ends).prop_map(|(returned, replied, ends)| {
+    (any::<bool>(), any::<bool>(), any::<bool>(), ends).prop_map(|(returned, linked, replied, ends)| {
         let mut said = vec![registered(at(0))];
         if returned {
             said.push(Heard::new(at(1), Fact::RoutedAway));
             said.push(Heard::new(at(10), Fact::Returned { facts: facts() }));
+        }
+        if linked {
+            said.push(Heard::new(at(12), Fact::Linked { head: MEMBER }));
         }
         said.push(accepted(at(20)));
         said.push(notice(NoticeKind::Acceptance, 1, at(20)));
@@ -57,6 +60,8 @@ fn intake() -> impl Strategy<Value = Vec<Heard>> {
             said.push(notice(NoticeKind::Reply, 1, at(350)));
         }
         said.extend(ends);
+            // A service's own words follow its own time.
+            said.sort_by_key(|heard| heard.at);
         said
     })
 }
@@ -77,7 +82,7 @@ fn assignment() -> impl Strategy<Value = Vec<Heard>> {
                 said.push(Heard::new(at(15), Fact::Diagnosed));
             }
             if disputed {
-                let deadline = Some(deadline("order.acknowledge", at(21)));
+                let deadline = Some(deadline("consultation.answer", at(21)));
                 let units = vec![unit("ZF"), unit("HB")];
                 said.push(Heard::new(
                     at(21),

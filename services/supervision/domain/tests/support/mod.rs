@@ -87,7 +87,7 @@ pub fn rules() -> Vec<ClockRule> {
         60,
         Unit::Day,
         "intake.case.accepted",
-        &["intake.case.closed"],
+        &["intake.case.closed", "intake.case.linked"],
         Holder::Lead,
     );
     finish.pausable = vec!["hearing".into()];
@@ -140,6 +140,14 @@ pub fn rules() -> Vec<ClockRule> {
             &[],
             Holder::Complainant,
         ),
+        rule(
+            "petition.duty",
+            59,
+            Unit::Day,
+            "intake.case.accepted",
+            &["intake.case.closed"],
+            Holder::Lead,
+        ),
         finish,
         order,
         rule(
@@ -149,6 +157,30 @@ pub fn rules() -> Vec<ClockRule> {
             "assignment.work_order.dispatched",
             &["assignment.work_order.acknowledged"],
             Holder::Handler,
+        ),
+        rule(
+            "closing.check",
+            2,
+            Unit::Workday,
+            "assignment.case.handled",
+            &["supervision.closing.approved", "supervision.closing.refused"],
+            Holder::Centre,
+        ),
+        rule(
+            "consultation.answer",
+            7,
+            Unit::Workhour,
+            "assignment.consultation.opened",
+            &["assignment.ruling.made"],
+            Holder::Handler,
+        ),
+        rule(
+            "consultation.ruling",
+            3,
+            Unit::Workday,
+            "assignment.consultation.opened",
+            &["assignment.ruling.made"],
+            Holder::Centre,
         ),
         rule(
             "supervision.answer",
@@ -190,6 +222,7 @@ pub fn book() -> RuleBook {
             },
         ],
     };
+    let adopted = ["order.finish", "order.acknowledge", "consultation.answer"].map(|code| code.parse().unwrap()).into();
     let ladder = Ladder {
         rungs: vec![
             rung("remind", RungKind::Remind, 2, RungSide::Before),
@@ -202,7 +235,7 @@ pub fn book() -> RuleBook {
             non_working_days: true,
         },
     };
-    RuleBook::new(rules(), BTreeMap::new(), calendar, ladder, unit("CENTRE"))
+    RuleBook::new(rules(), BTreeMap::new(), adopted, calendar, ladder, unit("CENTRE"))
 }
 
 pub fn facts() -> CaseFacts {
