@@ -25,24 +25,16 @@ pub fn files_from_dir(directory: &Path) -> io::Result<Files> {
                 waiting.push(path);
                 continue;
             }
-            let is_data = path
-                .extension()
-                .is_some_and(|ending| ending == "yaml" || ending == "csv");
+            let is_data = path.extension().is_some_and(|ending| ending == "yaml" || ending == "csv");
             if !kind.is_file() || !is_data {
                 continue;
             }
             size_bytes += entry.metadata()?.len();
             if size_bytes > MAX_PACK_BYTES {
-                return Err(io::Error::new(
-                    io::ErrorKind::FileTooLarge,
-                    "the pack is larger than 32 MiB",
-                ));
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the pack is larger than 32 MiB"));
             }
             let inside = path.strip_prefix(directory).map_err(io::Error::other)?;
-            let name: Vec<_> = inside
-                .components()
-                .map(|part| part.as_os_str().to_string_lossy())
-                .collect();
+            let name: Vec<_> = inside.components().map(|part| part.as_os_str().to_string_lossy()).collect();
             files.insert(name.join("/"), std::fs::read(&path)?);
         }
     }

@@ -1,9 +1,7 @@
 //! 受理: grounds for declining, classes accepted without a clerk, ways of handling, documents.
 
 use serde::{Deserialize, Serialize};
-use vocab::{
-    Channel, Citation, Condition, HandlingMode, MatterCode, RuleCode, TemplateCode, Track, Urgency,
-};
+use vocab::{Channel, Citation, Condition, HandlingMode, MatterCode, RuleCode, TemplateCode, Track, Urgency};
 
 use crate::Label;
 
@@ -28,15 +26,7 @@ pub enum DeclineCode {
 
 impl DeclineCode {
     /// Every code.
-    pub const ALL: &'static [Self] = &[
-        Self::D1,
-        Self::D2,
-        Self::D3,
-        Self::D4,
-        Self::D5,
-        Self::F1,
-        Self::F2,
-    ];
+    pub const ALL: &'static [Self] = &[Self::D1, Self::D2, Self::D3, Self::D4, Self::D5, Self::F1, Self::F2];
 
     /// The code as it is stored and sent.
     #[must_use]

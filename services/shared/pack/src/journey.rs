@@ -26,9 +26,6 @@ impl Journey {
     /// The steps, in order.
     #[must_use]
     pub fn steps(&self) -> &[serde_json::Value] {
-        self.document
-            .get("steps")
-            .and_then(serde_json::Value::as_array)
-            .map_or(&[], Vec::as_slice)
+        self.document.get("steps").and_then(serde_json::Value::as_array).map_or(&[], Vec::as_slice)
     }
 }

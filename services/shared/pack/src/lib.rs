@@ -16,23 +16,18 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use vocab::{Calendar, ClockRule, Lang, MatterCode, RegionCode, RuleCode, TemplateCode, UnitCode};
 
-pub use intake::{
-    AcceptanceRule, DeclineCode, Finding, ModeRule, NoClerkClass, Template, TrackRule,
-};
+pub use intake::{AcceptanceRule, DeclineCode, Finding, ModeRule, NoClerkClass, Template, TrackRule};
 pub use journey::Journey;
 pub use lists::{BoundaryRule, Holding, KeptDuty, PowerItem, ResponsibilityItem, Transfer};
-pub use operations::{
-    Check, DayFilter, ForbiddenSlot, MatterHours, OperationSettings, Resource, ResourceKind,
-};
+pub use operations::{Check, DayFilter, ForbiddenSlot, MatterHours, OperationSettings, Resource, ResourceKind};
 pub use organisation::{
-    Account, AccountKind, AccountRole, Certificate, Officer, OrganisationUnit, Person, Post,
-    UnitKind,
+    Account, AccountKind, AccountRole, Certificate, Officer, OrganisationUnit, Person, Post, UnitKind,
 };
 pub use parse::{Mistake, parse};
 pub use place::{County, EventClass, Fact, FactKind, Matter, ObjectType, Town, Village};
 pub use rules::{
-    Agreement, Assessment, AssessmentItem, CallbackScheme, ConsultationSettings, GradeBand, Ladder,
-    QuietHours, RateDefinition, Rung, RungKind, RungSide, UnitGroup,
+    Agreement, Assessment, AssessmentItem, CallbackScheme, ConsultationSettings, GradeBand, Ladder, QuietHours,
+    RateDefinition, Rung, RungKind, RungSide, UnitGroup,
 };
 
 /// 配置包: one county's whole configuration, valid as a whole.
@@ -166,9 +161,7 @@ impl Pack {
     /// The template with this code.
     #[must_use]
     pub fn template(&self, code: &TemplateCode) -> Option<&Template> {
-        self.templates
-            .iter()
-            .find(|template| template.code == *code)
+        self.templates.iter().find(|template| template.code == *code)
     }
 
     /// The name of a town, or of a village with its town's before it.

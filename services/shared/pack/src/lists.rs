@@ -3,8 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use vocab::{
-    Body, Citation, Condition, Duty, MatterCode, ObjectTypeCode, PowerItemCode, RuleCode, Scope,
-    UnitCode, Validity,
+    Body, Citation, Condition, Duty, MatterCode, ObjectTypeCode, PowerItemCode, RuleCode, Scope, UnitCode, Validity,
 };
 
 /// 持有: who holds an item, where and when.
@@ -161,18 +160,13 @@ impl PowerItem {
         day: Date,
     ) -> impl Iterator<Item = &'item Holding> {
         let region = region.clone();
-        self.holdings
-            .iter()
-            .filter(move |holding| holding.validity.covers(day) && holding.towns.covers(&region))
+        self.holdings.iter().filter(move |holding| holding.validity.covers(day) && holding.towns.covers(&region))
     }
 
     /// Every unit that holds the item at a place on a day, each once.
     #[must_use]
     pub fn holders_at(&self, region: &vocab::RegionCode, day: Date) -> Vec<UnitCode> {
-        let mut units: Vec<_> = self
-            .holdings_at(region, day)
-            .map(|holding| holding.holder.at(region))
-            .collect();
+        let mut units: Vec<_> = self.holdings_at(region, day).map(|holding| holding.holder.at(region)).collect();
         units.sort();
         units.dedup();
         units

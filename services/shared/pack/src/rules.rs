@@ -65,11 +65,7 @@ impl QuietHours {
     /// True when a time of day is quiet.
     #[must_use]
     pub fn covers(&self, time: Time) -> bool {
-        if self.from <= self.to {
-            self.from <= time && time < self.to
-        } else {
-            time >= self.from || time < self.to
-        }
+        if self.from <= self.to { self.from <= time && time < self.to } else { time >= self.from || time < self.to }
     }
 }
 

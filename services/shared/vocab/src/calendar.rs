@@ -24,9 +24,7 @@ pub fn day_of(at: Timestamp) -> Date {
 
 /// The moment a day reaches a time of day.
 pub fn moment(day: Date, time: Time) -> Result<Timestamp, OutOfCalendar> {
-    BEIJING
-        .to_timestamp(day.to_datetime(time))
-        .map_err(|_| OutOfCalendar)
+    BEIJING.to_timestamp(day.to_datetime(time)).map_err(|_| OutOfCalendar)
 }
 
 /// 24:00 of a day, as the last instant our stores can hold: what happens at or before it is in time.
@@ -170,18 +168,13 @@ impl Calendar {
     pub fn is_open(&self, at: Timestamp) -> bool {
         let local = BEIJING.to_datetime(at);
         self.is_workday(local.date())
-            && self
-                .sessions
-                .iter()
-                .any(|session| session.from <= local.time() && local.time() < session.to)
+            && self.sessions.iter().any(|session| session.from <= local.time() && local.time() < session.to)
     }
 
     /// When the offices open on a day; half past eight when the pack names no hours.
     #[must_use]
     pub fn opening(&self) -> Time {
-        self.sessions
-            .first()
-            .map_or(Time::constant(8, 30, 0, 0), |session| session.from)
+        self.sessions.first().map_or(Time::constant(8, 30, 0, 0), |session| session.from)
     }
 }
 
@@ -197,6 +190,5 @@ pub fn preceding(day: Date) -> Result<Date, OutOfCalendar> {
 
 /// So many calendar days later.
 pub fn add_days(day: Date, count: u32) -> Result<Date, OutOfCalendar> {
-    day.checked_add(i64::from(count).days())
-        .map_err(|_| OutOfCalendar)
+    day.checked_add(i64::from(count).days()).map_err(|_| OutOfCalendar)
 }

@@ -149,23 +149,14 @@ mod tests {
     fn each_word_has_one_code_for_text_and_json() {
         for word in Channel::ALL {
             assert_eq!(word.as_str().parse::<Channel>().unwrap(), *word);
-            assert_eq!(
-                serde_json::to_string(word).unwrap(),
-                format!("\"{}\"", word.as_str())
-            );
+            assert_eq!(serde_json::to_string(word).unwrap(), format!("\"{}\"", word.as_str()));
             assert!(!word.zh().is_ascii() && word.en().is_ascii());
         }
         for word in HandlingMode::ALL {
-            assert_eq!(
-                serde_json::to_string(word).unwrap(),
-                format!("\"{}\"", word.as_str())
-            );
+            assert_eq!(serde_json::to_string(word).unwrap(), format!("\"{}\"", word.as_str()));
         }
         for word in Duty::ALL {
-            assert_eq!(
-                serde_json::to_string(word).unwrap(),
-                format!("\"{}\"", word.as_str())
-            );
+            assert_eq!(serde_json::to_string(word).unwrap(), format!("\"{}\"", word.as_str()));
         }
         assert!("Letter".parse::<Channel>().is_err());
         assert_eq!(Role::Lead.label(Lang::Zh), "主办");

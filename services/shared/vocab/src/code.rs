@@ -19,10 +19,7 @@ fn check_code(kind: &'static str, text: &str) -> Result<(), Malformed> {
     if text.len() > MAX_CODE_BYTES {
         return wrong("it is longer than 64 characters");
     }
-    if !text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-    {
+    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')) {
         return wrong("only A-Z, a-z, 0-9, '.', '_' and '-' are allowed");
     }
     Ok(())
@@ -33,11 +30,7 @@ fn check_region(kind: &'static str, text: &str) -> Result<(), Malformed> {
     if digits && matches!(text.len(), 9 | 12) {
         return Ok(());
     }
-    Err(Malformed::new(
-        kind,
-        text,
-        "a town has 9 digits, a village 12",
-    ))
+    Err(Malformed::new(kind, text, "a town has 9 digits, a village 12"))
 }
 
 macro_rules! codes {

@@ -7,10 +7,9 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::calendar::{
-    self, Calendar, DayKind, OutOfCalendar, add_days, day_of, end_of_day, following, moment,
-};
+use crate::calendar::{self, Calendar, DayKind, OutOfCalendar, add_days, day_of, end_of_day, following, moment};
 use crate::clock::{ClockError, ClockRule, DueDate, ExplainStep, MAX_AMOUNT, Pause, Unit};
+use crate::office::{OfficeHours, Settled, settled};
 
 /// The due date of a clock that was never extended.
 pub fn due(
@@ -35,17 +34,9 @@ pub fn due_extended(
     let on = day_of(anchor_at);
     let mut steps = vec![
         ExplainStep::Anchored { at: anchor_at, on },
-        ExplainStep::Ruled {
-            amount: rule.amount,
-            unit: rule.unit,
-            citation: rule.citation.clone(),
-        },
+        ExplainStep::Ruled { amount: rule.amount, unit: rule.unit, citation: rule.citation.clone() },
     ];
-    let mut count = Count {
-        calendar,
-        pauses: &pauses,
-        steps: &mut steps,
-    };
+    let mut count = Count { calendar, pauses: &pauses, steps: &mut steps };
     let ended = match rule.unit {
         Unit::Day | Unit::Workday => count.days(rule, on, &periods)?,
         Unit::Minute | Unit::Hour => count.clock_time(anchor_at, &periods)?,
@@ -68,11 +59,7 @@ pub fn due_extended(
 }
 
 /// The moments at which the rule's warnings are due, earliest first: for days at opening time of a day that is worked.
-pub fn warn_at(
-    rule: &ClockRule,
-    due: &DueDate,
-    calendar: &Calendar,
-) -> Result<Vec<Timestamp>, ClockError> {
+pub fn warn_at(rule: &ClockRule, due: &DueDate, calendar: &Calendar) -> Result<Vec<Timestamp>, ClockError> {
     let mut moments = Vec::with_capacity(rule.warn_before.len());
     for warning in &rule.warn_before {
         moments.push(before(due.due_at, warning.amount, warning.unit, calendar)?);
@@ -83,12 +70,7 @@ pub fn warn_at(
 }
 
 /// So much before a moment. Days lead to the opening of a worked day; hours and minutes are exact.
-pub fn before(
-    at: Timestamp,
-    amount: u32,
-    unit: Unit,
-    calendar: &Calendar,
-) -> Result<Timestamp, ClockError> {
+pub fn before(at: Timestamp, amount: u32, unit: Unit, calendar: &Calendar) -> Result<Timestamp, ClockError> {
     let day = day_of(at);
     Ok(match unit {
         Unit::Minute | Unit::Hour => shift(at, -exact(amount, unit))?,
@@ -100,28 +82,19 @@ pub fn before(
             }
             moment(calendar.previous_workday(earlier)?, calendar.opening())?
         }
-        Unit::Workday => moment(
-            calendar.subtract_workdays(calendar.previous_workday(day)?, amount)?,
-            calendar.opening(),
-        )?,
+        Unit::Workday => {
+            moment(calendar.subtract_workdays(calendar.previous_workday(day)?, amount)?, calendar.opening())?
+        }
     })
 }
 
 /// So much after a moment. Days lead to the opening of a worked day; hours and minutes are exact.
-pub fn after(
-    at: Timestamp,
-    amount: u32,
-    unit: Unit,
-    calendar: &Calendar,
-) -> Result<Timestamp, ClockError> {
+pub fn after(at: Timestamp, amount: u32, unit: Unit, calendar: &Calendar) -> Result<Timestamp, ClockError> {
     let day = day_of(at);
     Ok(match unit {
         Unit::Minute | Unit::Hour => shift(at, exact(amount, unit))?,
         Unit::Workhour => OfficeHours { calendar }.forward(at, exact(amount, unit), &[])?,
-        Unit::Day => moment(
-            calendar.next_workday(add_days(day, amount)?)?,
-            calendar.opening(),
-        )?,
+        Unit::Day => moment(calendar.next_workday(add_days(day, amount)?)?, calendar.opening())?,
         Unit::Workday => moment(calendar.add_workdays(day, amount)?, calendar.opening())?,
     })
 }
@@ -134,42 +107,20 @@ struct Period {
 }
 
 fn periods(rule: &ClockRule, granted: u32) -> Result<Vec<Period>, ClockError> {
-    let mut periods = vec![Period {
-        amount: rule.amount,
-        unit: rule.unit,
-        extension: None,
-    }];
+    let mut periods = vec![Period { amount: rule.amount, unit: rule.unit, extension: None }];
     if granted > 0 {
-        let refused = || ClockError::ExtensionRefused {
-            rule: rule.id.clone(),
-            granted,
-        };
-        let extension = rule
-            .extension
-            .as_ref()
-            .filter(|extension| granted <= extension.max_amount)
-            .ok_or_else(refused)?;
+        let refused = || ClockError::ExtensionRefused { rule: rule.id.clone(), granted };
+        let extension =
+            rule.extension.as_ref().filter(|extension| granted <= extension.max_amount).ok_or_else(refused)?;
         if !same_family(rule.unit, extension.unit) {
-            return Err(ClockError::UnitMismatch {
-                first: rule.unit,
-                second: extension.unit,
-            });
+            return Err(ClockError::UnitMismatch { first: rule.unit, second: extension.unit });
         }
-        let step = ExplainStep::Extended {
-            amount: granted,
-            unit: extension.unit,
-            citation: extension.citation.clone(),
-        };
-        periods.push(Period {
-            amount: granted,
-            unit: extension.unit,
-            extension: Some(step),
-        });
+        let step =
+            ExplainStep::Extended { amount: granted, unit: extension.unit, citation: extension.citation.clone() };
+        periods.push(Period { amount: granted, unit: extension.unit, extension: Some(step) });
     }
     match periods.iter().find(|period| period.amount > MAX_AMOUNT) {
-        Some(period) => Err(ClockError::TooLong {
-            amount: period.amount,
-        }),
+        Some(period) => Err(ClockError::TooLong { amount: period.amount }),
         None => Ok(periods),
     }
 }
@@ -185,47 +136,6 @@ pub const fn same_family(first: Unit, second: Unit) -> bool {
     )
 }
 
-/// Pauses that are over, in order of time.
-struct Settled<'pause> {
-    reason: &'pause str,
-    from: Timestamp,
-    until: Timestamp,
-}
-
-fn settled<'pause>(
-    rule: &ClockRule,
-    pauses: &'pause [Pause],
-) -> Result<Vec<Settled<'pause>>, ClockError> {
-    let mut settled = Vec::with_capacity(pauses.len());
-    for pause in pauses {
-        if !rule.pausable.contains(&pause.reason) {
-            return Err(ClockError::NotPausable {
-                rule: rule.id.clone(),
-                reason: pause.reason.clone(),
-            });
-        }
-        let Some(until) = pause.until else {
-            return Err(ClockError::Paused {
-                reason: pause.reason.clone(),
-                from: pause.from,
-            });
-        };
-        if until < pause.from {
-            return Err(ClockError::PauseBackwards {
-                from: pause.from,
-                until,
-            });
-        }
-        settled.push(Settled {
-            reason: &pause.reason,
-            from: pause.from,
-            until,
-        });
-    }
-    settled.sort_by_key(|pause| (pause.from, pause.until));
-    Ok(settled)
-}
-
 struct Ended {
     at: Timestamp,
     raw_on: Date,
@@ -239,12 +149,7 @@ struct Count<'count> {
 }
 
 impl Count<'_> {
-    fn days(
-        &mut self,
-        rule: &ClockRule,
-        anchor_on: Date,
-        periods: &[Period],
-    ) -> Result<Ended, ClockError> {
+    fn days(&mut self, rule: &ClockRule, anchor_on: Date, periods: &[Period]) -> Result<Ended, ClockError> {
         let mut day = anchor_on;
         let mut told_first = false;
         let mut told_pauses = vec![false; self.pauses.len()];
@@ -253,10 +158,8 @@ impl Count<'_> {
             let mut left = period.amount;
             while left > 0 {
                 day = following(day)?;
-                if let Some(place) = self
-                    .pauses
-                    .iter()
-                    .position(|pause| day_of(pause.from) <= day && day < day_of(pause.until))
+                if let Some(place) =
+                    self.pauses.iter().position(|pause| day_of(pause.from) <= day && day < day_of(pause.until))
                 {
                     self.tell_pause(place, &mut told_pauses);
                     continue;
@@ -270,52 +173,29 @@ impl Count<'_> {
                     self.steps.push(ExplainStep::FirstDay { on: day });
                 }
                 if period.unit == Unit::Workday && self.calendar.kind(day) == DayKind::MakeUp {
-                    self.steps.push(ExplainStep::MadeUp {
-                        on: day,
-                        source: self.source(day),
-                    });
+                    self.steps.push(ExplainStep::MadeUp { on: day, source: self.source(day) });
                 }
                 left -= 1;
             }
         }
         self.steps.push(ExplainStep::Reached { on: day });
-        let rolled_on = if rule.roll_last_day {
-            self.rolled(day)?
-        } else {
-            day
-        };
+        let rolled_on = if rule.roll_last_day { self.rolled(day)? } else { day };
         if rolled_on != day {
-            self.steps.push(ExplainStep::Rolled {
-                from: day,
-                to: rolled_on,
-            });
+            self.steps.push(ExplainStep::Rolled { from: day, to: rolled_on });
         }
-        Ok(Ended {
-            at: end_of_day(rolled_on)?,
-            raw_on: day,
-            rolled_on,
-        })
+        Ok(Ended { at: end_of_day(rolled_on)?, raw_on: day, rolled_on })
     }
 
     /// The next worked day that is not paused either.
     fn rolled(&self, last: Date) -> Result<Date, OutOfCalendar> {
         let mut day = self.calendar.next_workday(last)?;
-        while day != last
-            && self
-                .pauses
-                .iter()
-                .any(|pause| day_of(pause.from) <= day && day < day_of(pause.until))
-        {
+        while day != last && self.pauses.iter().any(|pause| day_of(pause.from) <= day && day < day_of(pause.until)) {
             day = self.calendar.next_workday(following(day)?)?;
         }
         Ok(day)
     }
 
-    fn clock_time(
-        &mut self,
-        anchor_at: Timestamp,
-        periods: &[Period],
-    ) -> Result<Ended, ClockError> {
+    fn clock_time(&mut self, anchor_at: Timestamp, periods: &[Period]) -> Result<Ended, ClockError> {
         let mut left = SignedDuration::ZERO;
         for period in periods {
             self.steps.extend(period.extension.clone());
@@ -333,31 +213,18 @@ impl Count<'_> {
         }
         at = shift(at, left)?;
         let on = day_of(at);
-        Ok(Ended {
-            at,
-            raw_on: on,
-            rolled_on: on,
-        })
+        Ok(Ended { at, raw_on: on, rolled_on: on })
     }
 
-    fn office_time(
-        &mut self,
-        anchor_at: Timestamp,
-        periods: &[Period],
-    ) -> Result<Ended, ClockError> {
+    fn office_time(&mut self, anchor_at: Timestamp, periods: &[Period]) -> Result<Ended, ClockError> {
         let mut left = SignedDuration::ZERO;
         for period in periods {
             self.steps.extend(period.extension.clone());
             left += exact(period.amount, period.unit);
         }
-        let office = OfficeHours {
-            calendar: self.calendar,
-        };
+        let office = OfficeHours { calendar: self.calendar };
         let at = office.forward(anchor_at, left, self.pauses)?;
-        let told = self
-            .pauses
-            .iter()
-            .filter(|pause| pause.from <= at && pause.until > anchor_at);
+        let told = self.pauses.iter().filter(|pause| pause.from <= at && pause.until > anchor_at);
         self.steps.extend(told.map(Settled::step));
         let mut day = day_of(anchor_at);
         while day < day_of(at) {
@@ -366,18 +233,11 @@ impl Count<'_> {
                 self.tell_skipped(day);
             }
         }
-        Ok(Ended {
-            at,
-            raw_on: day,
-            rolled_on: day,
-        })
+        Ok(Ended { at, raw_on: day, rolled_on: day })
     }
 
     fn source(&self, day: Date) -> String {
-        self.calendar
-            .days
-            .get(&day)
-            .map_or_else(String::new, |exception| exception.source.clone())
+        self.calendar.days.get(&day).map_or_else(String::new, |exception| exception.source.clone())
     }
 
     fn tell_pause(&mut self, place: usize, told: &mut [bool]) {
@@ -391,125 +251,14 @@ impl Count<'_> {
     /// Days off in a row become one step.
     fn tell_skipped(&mut self, day: Date) {
         let source = self.source(day);
-        if let Some(ExplainStep::Skipped {
-            to, source: last, ..
-        }) = self.steps.last_mut()
+        if let Some(ExplainStep::Skipped { to, source: last, .. }) = self.steps.last_mut()
             && *last == source
             && following(*to) == Ok(day)
         {
             *to = day;
             return;
         }
-        self.steps.push(ExplainStep::Skipped {
-            from: day,
-            to: day,
-            source,
-        });
-    }
-}
-
-impl Settled<'_> {
-    fn step(&self) -> ExplainStep {
-        ExplainStep::Paused {
-            reason: self.reason.to_owned(),
-            from: self.from,
-            until: self.until,
-        }
-    }
-}
-
-struct OfficeHours<'calendar> {
-    calendar: &'calendar Calendar,
-}
-
-impl OfficeHours<'_> {
-    /// The moment at which so much office time has passed since `at`, pauses left out.
-    fn forward(
-        &self,
-        at: Timestamp,
-        amount: SignedDuration,
-        pauses: &[Settled<'_>],
-    ) -> Result<Timestamp, ClockError> {
-        self.must_have_hours()?;
-        let mut left = amount;
-        let mut day = day_of(at);
-        loop {
-            for (open, close) in self.stretches(day, pauses)? {
-                let from = open.max(at);
-                if close <= from {
-                    continue;
-                }
-                let here = close.duration_since(from);
-                if left <= here {
-                    return shift(from, left).map_err(ClockError::from);
-                }
-                left -= here;
-            }
-            day = following(day)?;
-        }
-    }
-
-    /// The moment from which so much office time passes until `at`.
-    fn back(&self, at: Timestamp, amount: SignedDuration) -> Result<Timestamp, ClockError> {
-        self.must_have_hours()?;
-        let mut left = amount;
-        let mut day = day_of(at);
-        loop {
-            for (open, close) in self.stretches(day, &[])?.into_iter().rev() {
-                let to = close.min(at);
-                if to <= open {
-                    continue;
-                }
-                let here = to.duration_since(open);
-                if left <= here {
-                    return shift(to, -left).map_err(ClockError::from);
-                }
-                left -= here;
-            }
-            day = calendar::preceding(day)?;
-        }
-    }
-
-    /// The stretches of a day that count, in order.
-    fn stretches(
-        &self,
-        day: Date,
-        pauses: &[Settled<'_>],
-    ) -> Result<Vec<(Timestamp, Timestamp)>, OutOfCalendar> {
-        let mut stretches = Vec::new();
-        if !self.calendar.is_workday(day) {
-            return Ok(stretches);
-        }
-        for session in &self.calendar.sessions {
-            let (mut from, to) = (moment(day, session.from)?, moment(day, session.to)?);
-            for pause in pauses {
-                if pause.until <= from || pause.from >= to {
-                    continue;
-                }
-                if pause.from > from {
-                    stretches.push((from, pause.from));
-                }
-                from = pause.until;
-            }
-            if from < to {
-                stretches.push((from, to));
-            }
-        }
-        Ok(stretches)
-    }
-
-    /// Without hours no amount of office time would ever pass.
-    fn must_have_hours(&self) -> Result<(), ClockError> {
-        let has_hours = self
-            .calendar
-            .sessions
-            .iter()
-            .any(|session| session.from < session.to);
-        if has_hours {
-            Ok(())
-        } else {
-            Err(ClockError::NoOfficeHours)
-        }
+        self.steps.push(ExplainStep::Skipped { from: day, to: day, source });
     }
 }
 
@@ -518,6 +267,6 @@ fn exact(amount: u32, unit: Unit) -> SignedDuration {
     SignedDuration::from_mins(i64::from(amount) * minutes)
 }
 
-fn shift(at: Timestamp, by: SignedDuration) -> Result<Timestamp, OutOfCalendar> {
+pub(crate) fn shift(at: Timestamp, by: SignedDuration) -> Result<Timestamp, OutOfCalendar> {
     at.checked_add(by).map_err(|_| OutOfCalendar)
 }

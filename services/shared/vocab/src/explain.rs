@@ -63,11 +63,7 @@ impl std::str::FromStr for Unit {
             "workhour" => Ok(Self::Workhour),
             "day" => Ok(Self::Day),
             "workday" => Ok(Self::Workday),
-            _ => Err(crate::Malformed::new(
-                "unit",
-                text,
-                "one of minute, hour, workhour, day, workday",
-            )),
+            _ => Err(crate::Malformed::new("unit", text, "one of minute, hour, workhour, day, workday")),
         }
     }
 }
@@ -114,15 +110,8 @@ impl ExplainStep {
     #[must_use]
     pub fn zh(&self) -> String {
         match self {
-            Self::Anchored { at, .. } => format!(
-                "{}起算事由发生, 当日不计入 (民法典第二百零一条)",
-                minute_zh(*at)
-            ),
-            Self::Ruled {
-                amount,
-                unit,
-                citation,
-            } => format!("期限 {amount} {}, 依据{citation}", unit.zh()),
+            Self::Anchored { at, .. } => format!("{}起算事由发生, 当日不计入 (民法典第二百零一条)", minute_zh(*at)),
+            Self::Ruled { amount, unit, citation } => format!("期限 {amount} {}, 依据{citation}", unit.zh()),
             Self::FirstDay { on } => format!("自 {} 起计算", day_zh(*on)),
             Self::Skipped { from, to, source } if source.is_empty() => {
                 format!("{}为周末, 不计入", span_zh(*from, *to))
@@ -131,29 +120,13 @@ impl ExplainStep {
                 format!("{}放假 ({source}), 不计入", span_zh(*from, *to))
             }
             Self::MadeUp { on, source } => format!("{} 调休上班 ({source}), 计入", day_zh(*on)),
-            Self::Paused {
-                reason,
-                from,
-                until,
-            } => {
-                format!(
-                    "{}至{}中止计算 ({reason})",
-                    minute_zh(*from),
-                    minute_zh(*until)
-                )
+            Self::Paused { reason, from, until } => {
+                format!("{}至{}中止计算 ({reason})", minute_zh(*from), minute_zh(*until))
             }
-            Self::Extended {
-                amount,
-                unit,
-                citation,
-            } => format!("延长 {amount} {}, 依据{citation}", unit.zh()),
+            Self::Extended { amount, unit, citation } => format!("延长 {amount} {}, 依据{citation}", unit.zh()),
             Self::Reached { on } => format!("期间的最后一日为 {}", day_zh(*on)),
             Self::Rolled { from, to } => {
-                format!(
-                    "{} 为休息日, 顺延至 {} (民法典第二百零三条)",
-                    day_zh(*from),
-                    day_zh(*to)
-                )
+                format!("{} 为休息日, 顺延至 {} (民法典第二百零三条)", day_zh(*from), day_zh(*to))
             }
             Self::Provisional { from } => {
                 format!("{} 起的放假安排尚未公布, 到期日暂定", day_zh(*from))
@@ -167,16 +140,9 @@ impl ExplainStep {
     pub fn en(&self) -> String {
         match self {
             Self::Anchored { at, .. } => {
-                format!(
-                    "it began at {}; that day does not count (Civil Code article 201)",
-                    minute_en(*at)
-                )
+                format!("it began at {}; that day does not count (Civil Code article 201)", minute_en(*at))
             }
-            Self::Ruled {
-                amount,
-                unit,
-                citation,
-            } => format!("the period is {amount} {} by {citation}", unit.en()),
+            Self::Ruled { amount, unit, citation } => format!("the period is {amount} {} by {citation}", unit.en()),
             Self::FirstDay { on } => format!("counting begins on {}", day_en(*on)),
             Self::Skipped { from, to, source } if source.is_empty() => {
                 format!("{} weekend, not counted", span_en(*from, *to))
@@ -184,39 +150,17 @@ impl ExplainStep {
             Self::Skipped { from, to, source } => {
                 format!("{} day off ({source}), not counted", span_en(*from, *to))
             }
-            Self::MadeUp { on, source } => format!(
-                "{} is a make-up working day ({source}) and counts",
-                day_en(*on)
-            ),
-            Self::Paused {
-                reason,
-                from,
-                until,
-            } => {
-                format!(
-                    "paused from {} until {} ({reason})",
-                    minute_en(*from),
-                    minute_en(*until)
-                )
+            Self::MadeUp { on, source } => format!("{} is a make-up working day ({source}) and counts", day_en(*on)),
+            Self::Paused { reason, from, until } => {
+                format!("paused from {} until {} ({reason})", minute_en(*from), minute_en(*until))
             }
-            Self::Extended {
-                amount,
-                unit,
-                citation,
-            } => format!("extended by {amount} {} by {citation}", unit.en()),
+            Self::Extended { amount, unit, citation } => format!("extended by {amount} {} by {citation}", unit.en()),
             Self::Reached { on } => format!("the last day is {}", day_en(*on)),
             Self::Rolled { from, to } => {
-                format!(
-                    "{} is not worked, so {} takes its place (Civil Code article 203)",
-                    day_en(*from),
-                    day_en(*to)
-                )
+                format!("{} is not worked, so {} takes its place (Civil Code article 203)", day_en(*from), day_en(*to))
             }
             Self::Provisional { from } => {
-                format!(
-                    "the holidays from {} on are not published yet, so this may move",
-                    day_en(*from)
-                )
+                format!("the holidays from {} on are not published yet, so this may move", day_en(*from))
             }
             Self::Ends { at } => format!("it is due by {}", minute_en(*at)),
         }
@@ -252,12 +196,7 @@ fn day_zh(day: Date) -> String {
         Weekday::Saturday => '六',
         Weekday::Sunday => '日',
     };
-    format!(
-        "{}年{}月{}日 (周{weekday})",
-        day.year(),
-        day.month(),
-        day.day()
-    )
+    format!("{}年{}月{}日 (周{weekday})", day.year(), day.month(), day.day())
 }
 
 fn day_en(day: Date) -> String {
@@ -277,19 +216,11 @@ fn weekday_en(day: Date) -> &'static str {
 }
 
 fn span_zh(from: Date, to: Date) -> String {
-    if from == to {
-        format!("{} ", day_zh(from))
-    } else {
-        format!("{} 至 {} ", day_zh(from), day_zh(to))
-    }
+    if from == to { format!("{} ", day_zh(from)) } else { format!("{} 至 {} ", day_zh(from), day_zh(to)) }
 }
 
 fn span_en(from: Date, to: Date) -> String {
-    if from == to {
-        format!("{}:", day_en(from))
-    } else {
-        format!("{} to {}:", day_en(from), day_en(to))
-    }
+    if from == to { format!("{}:", day_en(from)) } else { format!("{} to {}:", day_en(from), day_en(to)) }
 }
 
 /// 24:00 is written as such, because the stored instant lies a microsecond before it.
@@ -306,10 +237,6 @@ fn minute_en(at: Timestamp) -> String {
 fn wall(at: Timestamp) -> (Date, String) {
     let local = BEIJING.to_datetime(at);
     let is_end = local.hour() == 23 && local.minute() == 59 && local.second() == 59;
-    let time = if is_end {
-        "24:00".to_owned()
-    } else {
-        format!("{:02}:{:02}", local.hour(), local.minute())
-    };
+    let time = if is_end { "24:00".to_owned() } else { format!("{:02}:{:02}", local.hour(), local.minute()) };
     (local.date(), time)
 }

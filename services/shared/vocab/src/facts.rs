@@ -98,24 +98,15 @@ impl CaseFacts {
             return Err(FactsProblem::NoMatter);
         }
         if self.matters.len() > MAX_MATTERS {
-            return Err(FactsProblem::TooManyMatters {
-                count: self.matters.len(),
-            });
+            return Err(FactsProblem::TooManyMatters { count: self.matters.len() });
         }
         for (place, matter) in self.matters.iter().enumerate() {
-            if self
-                .matters
-                .iter()
-                .take(place)
-                .any(|earlier| earlier == matter)
-            {
+            if self.matters.iter().take(place).any(|earlier| earlier == matter) {
                 return Err(FactsProblem::Twice(matter.clone()));
             }
         }
         if self.declared.len() > MAX_FACTS {
-            return Err(FactsProblem::TooManyFacts {
-                count: self.declared.len(),
-            });
+            return Err(FactsProblem::TooManyFacts { count: self.declared.len() });
         }
         for (fact, value) in &self.declared {
             if matches!(value, FactValue::Code(code) if FactCode::new(code.as_str()).is_err()) {
@@ -133,16 +124,10 @@ mod tests {
 
     fn barbecue() -> CaseFacts {
         CaseFacts {
-            matters: vec![
-                "fume.barbecue.open_air".parse().unwrap(),
-                "noise.trade.night".parse().unwrap(),
-            ],
+            matters: vec!["fume.barbecue.open_air".parse().unwrap(), "noise.trade.night".parse().unwrap()],
             region: "330421103".parse().unwrap(),
             object_type: "stall".parse().unwrap(),
-            declared: BTreeMap::from([(
-                "premises.licensed".parse().unwrap(),
-                FactValue::Bool(false),
-            )]),
+            declared: BTreeMap::from([("premises.licensed".parse().unwrap(), FactValue::Bool(false))]),
             act_on: "2026-03-01".parse().unwrap(),
             channel: Channel::Phone,
             urgency: Urgency::Normal,
@@ -166,9 +151,7 @@ mod tests {
         facts.matters.clear();
         assert_eq!(facts.check(), Err(FactsProblem::NoMatter));
         let mut facts = barbecue();
-        facts
-            .declared
-            .insert("a".parse().unwrap(), FactValue::Code("自由文本".into()));
+        facts.declared.insert("a".parse().unwrap(), FactValue::Code("自由文本".into()));
         assert!(matches!(facts.check(), Err(FactsProblem::Value { .. })));
     }
 

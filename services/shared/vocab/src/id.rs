@@ -160,9 +160,7 @@ impl Serialize for BlobRef {
 
 impl<'de> Deserialize<'de> for BlobRef {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -186,17 +184,8 @@ mod tests {
         let text = "00ff".repeat(16);
         let blob: BlobRef = text.parse().unwrap();
         assert_eq!(blob.to_string(), text);
-        assert_eq!(
-            serde_json::from_str::<BlobRef>(&format!("\"{text}\"")).unwrap(),
-            blob
-        );
-        for wrong in [
-            "",
-            "00",
-            &"00FF".repeat(16),
-            &"é0".repeat(21),
-            &"0g".repeat(32),
-        ] {
+        assert_eq!(serde_json::from_str::<BlobRef>(&format!("\"{text}\"")).unwrap(), blob);
+        for wrong in ["", "00", &"00FF".repeat(16), &"é0".repeat(21), &"0g".repeat(32)] {
             assert!(wrong.parse::<BlobRef>().is_err(), "{wrong}");
         }
     }

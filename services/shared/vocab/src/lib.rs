@@ -10,31 +10,29 @@ mod explain;
 pub mod facts;
 pub mod id;
 pub mod list;
+mod office;
 pub mod text;
 
 pub use calendar::{Calendar, CalendarDay, DayKind, OutOfCalendar, Session};
 pub use channel::{Channel, Duty, HandlingMode, Role, Track, Urgency};
-pub use clock::{
-    Applies, ClockError, ClockRule, DueDate, ExplainStep, Extension, Holder, Pause, Unit,
-    WarnBefore,
-};
+pub use clock::{Applies, ClockError, ClockRule, DueDate, ExplainStep, Extension, Holder, Pause, Unit, WarnBefore};
 pub use code::{
-    AccountCode, Citation, FactCode, MatterCode, ObjectTypeCode, PersonCode, PostCode,
-    PowerItemCode, RegionCode, ResourceCode, RuleCode, TemplateCode, UnitCode,
+    AccountCode, Citation, FactCode, MatterCode, ObjectTypeCode, PersonCode, PostCode, PowerItemCode, RegionCode,
+    ResourceCode, RuleCode, TemplateCode, UnitCode,
 };
 pub use count::{after, before, due, due_extended, warn_at};
 pub use facts::{CaseFacts, FactValue, FactsProblem};
 pub use id::{
-    AdviceId, AssistanceId, AuditId, BlobRef, CallbackId, CampaignId, CaseId, ClusterId,
-    ConsultationId, DeterminationId, NoticeId, OperationId, PrecedentId, ProposalId, RatingId,
-    ReservationId, RulingId, SupervisionOrderId, WorkOrderId,
+    AdviceId, AssistanceId, AuditId, BlobRef, CallbackId, CampaignId, CaseId, ClusterId, ConsultationId,
+    DeterminationId, NoticeId, OperationId, PrecedentId, ProposalId, RatingId, ReservationId, RulingId,
+    SupervisionOrderId, WorkOrderId,
 };
 pub use list::{Body, Condition, Operand, Operator, Scope, Truth, Validity};
 pub use text::{Lang, TextProblem};
 
 /// A word that does not have the shape its kind demands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("“{value}” is not a {kind}: {reason}")]
+#[error("“{value}” is no valid {kind}: {reason}")]
 pub struct Malformed {
     /// The kind of word expected, e.g. `region code`.
     pub kind: &'static str,
@@ -48,10 +46,6 @@ impl Malformed {
     /// Names the fault; a long value is shortened so that an error never echoes a whole document.
     #[must_use]
     pub fn new(kind: &'static str, value: &str, reason: &'static str) -> Self {
-        Self {
-            kind,
-            value: value.chars().take(80).collect(),
-            reason,
-        }
+        Self { kind, value: value.chars().take(80).collect(), reason }
     }
 }

@@ -29,8 +29,7 @@ impl Validity {
     /// True when both apply on some same day.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        self.to.is_none_or(|last| other.from <= last)
-            && other.to.is_none_or(|last| self.from <= last)
+        self.to.is_none_or(|last| other.from <= last) && other.to.is_none_or(|last| self.from <= last)
     }
 
     /// True when the last day is not before the first.
@@ -60,12 +59,10 @@ impl Scope {
     pub fn overlaps(&self, other: &Self) -> bool {
         self.regions.is_empty()
             || other.regions.is_empty()
-            || self.regions.iter().any(|mine| {
-                other
-                    .regions
-                    .iter()
-                    .any(|theirs| mine.is_within(theirs) || theirs.is_within(mine))
-            })
+            || self
+                .regions
+                .iter()
+                .any(|mine| other.regions.iter().any(|theirs| mine.is_within(theirs) || theirs.is_within(mine)))
     }
 
     /// True of the whole county.
@@ -100,11 +97,7 @@ impl TryFrom<String> for Body {
     type Error = Malformed;
 
     fn try_from(text: String) -> Result<Self, Malformed> {
-        if text == "town" {
-            Ok(Self::Town)
-        } else {
-            UnitCode::new(text).map(Self::Unit)
-        }
+        if text == "town" { Ok(Self::Town) } else { UnitCode::new(text).map(Self::Unit) }
     }
 }
 
@@ -182,22 +175,16 @@ impl Condition {
             Operand::Many(values) => values.contains(found),
         };
         let wanted = matches!(self.operator, Operator::Is | Operator::In);
-        if is_listed == wanted {
-            Truth::Yes
-        } else {
-            Truth::No
-        }
+        if is_listed == wanted { Truth::Yes } else { Truth::No }
     }
 
     /// All conditions together: one that fails decides, else one that is unknown.
     #[must_use]
     pub fn all_hold(conditions: &[Self], declared: &BTreeMap<FactCode, FactValue>) -> Truth {
-        conditions.iter().fold(Truth::Yes, |so_far, condition| {
-            match (so_far, condition.holds(declared)) {
-                (Truth::No, _) | (_, Truth::No) => Truth::No,
-                (Truth::Unknown, _) | (_, Truth::Unknown) => Truth::Unknown,
-                (Truth::Yes, Truth::Yes) => Truth::Yes,
-            }
+        conditions.iter().fold(Truth::Yes, |so_far, condition| match (so_far, condition.holds(declared)) {
+            (Truth::No, _) | (_, Truth::No) => Truth::No,
+            (Truth::Unknown, _) | (_, Truth::Unknown) => Truth::Unknown,
+            (Truth::Yes, Truth::Yes) => Truth::Yes,
         })
     }
 }
@@ -208,18 +195,11 @@ mod tests {
     use super::*;
 
     fn validity(from: &str, to: Option<&str>) -> Validity {
-        Validity {
-            from: from.parse().unwrap(),
-            to: to.map(|day| day.parse().unwrap()),
-        }
+        Validity { from: from.parse().unwrap(), to: to.map(|day| day.parse().unwrap()) }
     }
 
     fn condition(operator: Operator, value: Operand) -> Condition {
-        Condition {
-            fact: "time.night".parse().unwrap(),
-            operator,
-            value,
-        }
+        Condition { fact: "time.night".parse().unwrap(), operator, value }
     }
 
     #[test]
@@ -227,9 +207,7 @@ mod tests {
         let old = validity("2022-06-05", Some("2026-08-14"));
         let new = validity("2026-08-15", None);
         assert!(!old.overlaps(&new) && !new.overlaps(&old));
-        assert!(
-            old.covers("2026-08-14".parse().unwrap()) && !old.covers("2026-08-15".parse().unwrap())
-        );
+        assert!(old.covers("2026-08-14".parse().unwrap()) && !old.covers("2026-08-15".parse().unwrap()));
         assert!(new.covers("2026-08-15".parse().unwrap()));
         assert!(validity("2020-01-01", None).overlaps(&old));
         assert!(!validity("2020-01-02", Some("2020-01-01")).is_ordered());
@@ -237,18 +215,12 @@ mod tests {
 
     #[test]
     fn an_area_covers_its_villages() {
-        let town = Scope {
-            regions: vec!["330421103".parse().unwrap()],
-        };
+        let town = Scope { regions: vec!["330421103".parse().unwrap()] };
         assert!(town.covers(&"330421103201".parse().unwrap()));
         assert!(!town.covers(&"330421104".parse().unwrap()));
         assert!(Scope::default().covers(&"330421104".parse().unwrap()));
-        assert!(town.overlaps(&Scope {
-            regions: vec!["330421103201".parse().unwrap()]
-        }));
-        assert!(!town.overlaps(&Scope {
-            regions: vec!["330421104".parse().unwrap()]
-        }));
+        assert!(town.overlaps(&Scope { regions: vec!["330421103201".parse().unwrap()] }));
+        assert!(!town.overlaps(&Scope { regions: vec!["330421104".parse().unwrap()] }));
     }
 
     #[test]
@@ -262,37 +234,18 @@ mod tests {
         let declared = BTreeMap::from([("time.night".parse().unwrap(), FactValue::Bool(true))]);
         assert_eq!(night.holds(&declared), Truth::Yes);
         assert_eq!(not_night.holds(&declared), Truth::No);
-        let other = Condition {
-            fact: "other".parse().unwrap(),
-            ..night.clone()
-        };
-        assert_eq!(
-            Condition::all_hold(&[night.clone(), other.clone()], &declared),
-            Truth::Unknown
-        );
-        assert_eq!(
-            Condition::all_hold(&[other, not_night], &declared),
-            Truth::No
-        );
+        let other = Condition { fact: "other".parse().unwrap(), ..night.clone() };
+        assert_eq!(Condition::all_hold(&[night.clone(), other.clone()], &declared), Truth::Unknown);
+        assert_eq!(Condition::all_hold(&[other, not_night], &declared), Truth::No);
         assert_eq!(Condition::all_hold(&[], &declared), Truth::Yes);
     }
 
     #[test]
     fn a_list_of_values_is_compared_as_a_set() {
-        let values = Operand::Many(vec![
-            FactValue::Code("bar".into()),
-            FactValue::Code("ktv".into()),
-        ]);
-        let declared =
-            BTreeMap::from([("time.night".parse().unwrap(), FactValue::Code("ktv".into()))]);
-        assert_eq!(
-            condition(Operator::In, values.clone()).holds(&declared),
-            Truth::Yes
-        );
-        assert_eq!(
-            condition(Operator::NotIn, values).holds(&declared),
-            Truth::No
-        );
+        let values = Operand::Many(vec![FactValue::Code("bar".into()), FactValue::Code("ktv".into())]);
+        let declared = BTreeMap::from([("time.night".parse().unwrap(), FactValue::Code("ktv".into()))]);
+        assert_eq!(condition(Operator::In, values.clone()).holds(&declared), Truth::Yes);
+        assert_eq!(condition(Operator::NotIn, values).holds(&declared), Truth::No);
     }
 
     #[test]

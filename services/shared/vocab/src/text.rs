@@ -54,11 +54,7 @@ pub fn max_chars(text: &str, max: usize) -> Result<(), TextProblem> {
         return Ok(());
     }
     let chars = text.chars().count();
-    if chars > max {
-        Err(TextProblem::TooLong { chars, max })
-    } else {
-        Ok(())
-    }
+    if chars > max { Err(TextProblem::TooLong { chars, max }) } else { Ok(()) }
 }
 
 /// Checks a name, title or code-like line: not empty, not too long, no control or hidden character.
@@ -67,9 +63,7 @@ pub fn name(text: &str, max: usize) -> Result<(), TextProblem> {
         return Err(TextProblem::Empty);
     }
     max_chars(text, max)?;
-    refuse(text, |character| {
-        character.is_control() || is_hidden(character)
-    })
+    refuse(text, |character| character.is_control() || is_hidden(character))
 }
 
 /// Checks a longer text: as a name, but line breaks and tabs are welcome.
@@ -84,15 +78,8 @@ pub fn prose(text: &str, max: usize) -> Result<(), TextProblem> {
 }
 
 fn refuse(text: &str, is_bad: impl Fn(char) -> bool) -> Result<(), TextProblem> {
-    match text
-        .chars()
-        .enumerate()
-        .find(|(_, character)| is_bad(*character))
-    {
-        Some((position, character)) => Err(TextProblem::Hidden {
-            code: character.into(),
-            position,
-        }),
+    match text.chars().enumerate().find(|(_, character)| is_bad(*character)) {
+        Some((position, character)) => Err(TextProblem::Hidden { code: character.into(), position }),
         None => Ok(()),
     }
 }
@@ -105,30 +92,15 @@ mod tests {
     #[test]
     fn length_counts_characters() {
         assert!(max_chars(&"夜".repeat(100), 100).is_ok());
-        assert_eq!(
-            max_chars(&"夜".repeat(101), 100),
-            Err(TextProblem::TooLong {
-                chars: 101,
-                max: 100
-            })
-        );
+        assert_eq!(max_chars(&"夜".repeat(101), 100), Err(TextProblem::TooLong { chars: 101, max: 100 }));
     }
 
     #[test]
     fn a_name_that_reads_differently_than_it_is_gets_refused() {
         assert!(name("陈 某某·阿依古丽", 50).is_ok());
         assert_eq!(name("  ", 50), Err(TextProblem::Empty));
-        for bad in [
-            "张\u{202E}三",
-            "张\u{200B}三",
-            "张\n三",
-            "\u{FEFF}张三",
-            "张\u{0007}三",
-        ] {
-            assert!(
-                matches!(name(bad, 50), Err(TextProblem::Hidden { .. })),
-                "{bad:?}"
-            );
+        for bad in ["张\u{202E}三", "张\u{200B}三", "张\n三", "\u{FEFF}张三", "张\u{0007}三"] {
+            assert!(matches!(name(bad, 50), Err(TextProblem::Hidden { .. })), "{bad:?}");
         }
         assert!(prose("第一行\n第二行\t尾", 50).is_ok());
         assert!(prose("第一行\u{2066}x", 50).is_err());

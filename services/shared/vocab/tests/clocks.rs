@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use vocab::calendar::{BEIJING, day_of, moment};
 use vocab::clock::Unit;
 use vocab::{
-    Calendar, CalendarDay, Citation, ClockError, ClockRule, DayKind, ExplainStep, Extension,
-    Holder, Lang, Pause, Session, Validity, WarnBefore, due, due_extended, warn_at,
+    Calendar, CalendarDay, Citation, ClockError, ClockRule, DayKind, ExplainStep, Extension, Holder, Lang, Pause,
+    Session, Validity, WarnBefore, due, due_extended, warn_at,
 };
 
 /// The notice for 2026, as the State Council published it.
@@ -23,63 +23,29 @@ const DAYS_OFF_2026: &[(&str, &str, &str)] = &[
     ("2026-09-25", "2026-09-27", "中秋节"),
     ("2026-10-01", "2026-10-07", "国庆节"),
 ];
-const MADE_UP_2026: &[&str] = &[
-    "2026-01-04",
-    "2026-02-14",
-    "2026-02-28",
-    "2026-05-09",
-    "2026-09-20",
-    "2026-10-10",
-];
+const MADE_UP_2026: &[&str] = &["2026-01-04", "2026-02-14", "2026-02-28", "2026-05-09", "2026-09-20", "2026-10-10"];
 
 fn calendar() -> Calendar {
     let mut days = BTreeMap::new();
     for (from, to, festival) in DAYS_OFF_2026 {
         let (mut day, last): (Date, Date) = (from.parse().unwrap(), to.parse().unwrap());
         while day <= last {
-            days.insert(
-                day,
-                CalendarDay {
-                    working: false,
-                    source: (*festival).into(),
-                },
-            );
+            days.insert(day, CalendarDay { working: false, source: (*festival).into() });
             day = day.tomorrow().unwrap();
         }
     }
     for day in MADE_UP_2026 {
-        days.insert(
-            day.parse().unwrap(),
-            CalendarDay {
-                working: true,
-                source: "调休".into(),
-            },
-        );
+        days.insert(day.parse().unwrap(), CalendarDay { working: true, source: "调休".into() });
     }
     let sessions = vec![
-        Session {
-            from: time(8, 30, 0, 0),
-            to: time(12, 0, 0, 0),
-        },
-        Session {
-            from: time(13, 30, 0, 0),
-            to: time(17, 0, 0, 0),
-        },
+        Session { from: time(8, 30, 0, 0), to: time(12, 0, 0, 0) },
+        Session { from: time(13, 30, 0, 0), to: time(17, 0, 0, 0) },
     ];
-    Calendar {
-        version: 3,
-        days,
-        provisional_from: Some(date(2027, 1, 1)),
-        sessions,
-    }
+    Calendar { version: 3, days, provisional_from: Some(date(2027, 1, 1)), sessions }
 }
 
 fn citation(law: &str, article: &str) -> Citation {
-    Citation {
-        law: law.into(),
-        article: article.into(),
-        version_date: None,
-    }
+    Citation { law: law.into(), article: article.into(), version_date: None }
 }
 
 fn rule(amount: u32, unit: Unit) -> ClockRule {
@@ -106,10 +72,7 @@ fn rule(amount: u32, unit: Unit) -> ClockRule {
         profile: "XF2022".into(),
         active: true,
         applies: vocab::Applies::default(),
-        validity: Validity {
-            from: date(2022, 5, 1),
-            to: None,
-        },
+        validity: Validity { from: date(2022, 5, 1), to: None },
         note: String::new(),
     }
 }
@@ -123,26 +86,13 @@ fn day(text: &str) -> Date {
 }
 
 fn pause(from: &str, until: &str) -> Pause {
-    Pause {
-        reason: "hearing".into(),
-        from: at(from),
-        until: Some(at(until)),
-    }
+    Pause { reason: "hearing".into(), from: at(from), until: Some(at(until)) }
 }
 
 #[test]
 fn five_working_days_over_the_spring_festival_end_where_the_notice_says() {
-    let due = due(
-        &rule(5, Unit::Workday),
-        at("2026-02-10T09:00"),
-        &calendar(),
-        &[],
-    )
-    .unwrap();
-    assert_eq!(
-        (due.raw_on, due.rolled_on),
-        (day("2026-02-24"), day("2026-02-24"))
-    );
+    let due = due(&rule(5, Unit::Workday), at("2026-02-10T09:00"), &calendar(), &[]).unwrap();
+    assert_eq!((due.raw_on, due.rolled_on), (day("2026-02-24"), day("2026-02-24")));
     assert_eq!(due.due_at, at("2026-02-24T23:59:59.999999"));
     assert!(!due.provisional);
     assert_eq!(due.calendar_version, 3);
@@ -162,18 +112,8 @@ fn the_worked_examples_of_the_law_come_out() {
     ];
     for (anchor, amount, unit, raw, rolled) in examples {
         for hour in ["T00:00", "T11:30", "T23:59"] {
-            let due = due(
-                &rule(amount, unit),
-                at(&format!("{anchor}{hour}")),
-                &calendar(),
-                &[],
-            )
-            .unwrap();
-            assert_eq!(
-                (due.raw_on, due.rolled_on),
-                (day(raw), day(rolled)),
-                "{anchor}{hour} + {amount} {unit}"
-            );
+            let due = due(&rule(amount, unit), at(&format!("{anchor}{hour}")), &calendar(), &[]).unwrap();
+            assert_eq!((due.raw_on, due.rolled_on), (day(raw), day(rolled)), "{anchor}{hour} + {amount} {unit}");
         }
     }
 }
@@ -204,13 +144,7 @@ fn hours_run_day_and_night_and_working_hours_do_not() {
     // Saturday the 14th is made up; then the festival until the 23rd.
     let working = due(&rule(8, Unit::Workhour), night, &calendar(), &[]).unwrap();
     assert_eq!(working.due_at, at("2026-02-24T09:30"));
-    let lunch = due(
-        &rule(4, Unit::Workhour),
-        at("2026-03-03T10:00"),
-        &calendar(),
-        &[],
-    )
-    .unwrap();
+    let lunch = due(&rule(4, Unit::Workhour), at("2026-03-03T10:00"), &calendar(), &[]).unwrap();
     assert_eq!(lunch.due_at, at("2026-03-03T15:30"));
 }
 
@@ -219,45 +153,25 @@ fn a_pause_gives_back_its_days() {
     let calendar = calendar();
     let plain = due(&rule(30, Unit::Day), at("2026-03-02T10:00"), &calendar, &[]).unwrap();
     assert_eq!(plain.raw_on, day("2026-04-01"));
-    let paused = due(
-        &rule(30, Unit::Day),
-        at("2026-03-02T10:00"),
-        &calendar,
-        &[pause("2026-03-10T15:00", "2026-03-16T09:00")],
-    )
-    .unwrap();
+    let paused =
+        due(&rule(30, Unit::Day), at("2026-03-02T10:00"), &calendar, &[pause("2026-03-10T15:00", "2026-03-16T09:00")])
+            .unwrap();
     assert_eq!(paused.raw_on, day("2026-04-07"));
-    let same_day = due(
-        &rule(30, Unit::Day),
-        at("2026-03-02T10:00"),
-        &calendar,
-        &[pause("2026-03-10T09:00", "2026-03-10T15:00")],
-    )
-    .unwrap();
+    let same_day =
+        due(&rule(30, Unit::Day), at("2026-03-02T10:00"), &calendar, &[pause("2026-03-10T09:00", "2026-03-10T15:00")])
+            .unwrap();
     assert_eq!(same_day.raw_on, plain.raw_on);
-    let on_the_last_day = due(
-        &rule(30, Unit::Day),
-        at("2026-03-02T10:00"),
-        &calendar,
-        &[pause("2026-04-01T15:00", "2026-04-03T09:00")],
-    )
-    .unwrap();
+    let on_the_last_day =
+        due(&rule(30, Unit::Day), at("2026-03-02T10:00"), &calendar, &[pause("2026-04-01T15:00", "2026-04-03T09:00")])
+            .unwrap();
     assert_eq!(on_the_last_day.raw_on, day("2026-04-03"));
-    let after_the_end = due(
-        &rule(30, Unit::Day),
-        at("2026-03-02T10:00"),
-        &calendar,
-        &[pause("2026-04-02T15:00", "2026-04-09T09:00")],
-    )
-    .unwrap();
+    let after_the_end =
+        due(&rule(30, Unit::Day), at("2026-03-02T10:00"), &calendar, &[pause("2026-04-02T15:00", "2026-04-09T09:00")])
+            .unwrap();
     assert_eq!(after_the_end.raw_on, plain.raw_on);
-    let hours = due(
-        &rule(10, Unit::Hour),
-        at("2026-03-02T10:00"),
-        &calendar,
-        &[pause("2026-03-02T12:00", "2026-03-02T15:00")],
-    )
-    .unwrap();
+    let hours =
+        due(&rule(10, Unit::Hour), at("2026-03-02T10:00"), &calendar, &[pause("2026-03-02T12:00", "2026-03-02T15:00")])
+            .unwrap();
     assert_eq!(hours.due_at, at("2026-03-02T23:00"));
     let office = due(
         &rule(4, Unit::Workhour),
@@ -268,43 +182,18 @@ fn a_pause_gives_back_its_days() {
     .unwrap();
     assert_eq!(office.due_at, at("2026-03-03T09:00"));
     // The same hour cannot be given back twice.
-    let twice = [
-        pause("2026-03-02T12:00", "2026-03-02T15:00"),
-        pause("2026-03-02T13:00", "2026-03-02T14:00"),
-    ];
-    assert_eq!(
-        due(
-            &rule(10, Unit::Hour),
-            at("2026-03-02T10:00"),
-            &calendar,
-            &twice
-        )
-        .unwrap()
-        .due_at,
-        hours.due_at
-    );
+    let twice = [pause("2026-03-02T12:00", "2026-03-02T15:00"), pause("2026-03-02T13:00", "2026-03-02T14:00")];
+    assert_eq!(due(&rule(10, Unit::Hour), at("2026-03-02T10:00"), &calendar, &twice).unwrap().due_at, hours.due_at);
 }
 
 #[test]
 fn an_unlawful_pause_or_extension_is_refused() {
     let calendar = calendar();
     let anchor = at("2026-03-02T10:00");
-    let running = Pause {
-        until: None,
-        ..pause("2026-03-03T10:00", "2026-03-03T10:00")
-    };
-    assert!(matches!(
-        due(&rule(5, Unit::Day), anchor, &calendar, &[running]),
-        Err(ClockError::Paused { .. })
-    ));
-    let other = Pause {
-        reason: "lunch".into(),
-        ..pause("2026-03-03T10:00", "2026-03-04T10:00")
-    };
-    assert!(matches!(
-        due(&rule(5, Unit::Day), anchor, &calendar, &[other]),
-        Err(ClockError::NotPausable { .. })
-    ));
+    let running = Pause { until: None, ..pause("2026-03-03T10:00", "2026-03-03T10:00") };
+    assert!(matches!(due(&rule(5, Unit::Day), anchor, &calendar, &[running]), Err(ClockError::Paused { .. })));
+    let other = Pause { reason: "lunch".into(), ..pause("2026-03-03T10:00", "2026-03-04T10:00") };
+    assert!(matches!(due(&rule(5, Unit::Day), anchor, &calendar, &[other]), Err(ClockError::NotPausable { .. })));
     let backwards = pause("2026-03-04T10:00", "2026-03-03T10:00");
     assert!(matches!(
         due(&rule(5, Unit::Day), anchor, &calendar, &[backwards]),
@@ -316,102 +205,42 @@ fn an_unlawful_pause_or_extension_is_refused() {
     ));
     let mut never = rule(60, Unit::Day);
     never.extension = None;
-    assert!(matches!(
-        due_extended(&never, anchor, &calendar, &[], 1),
-        Err(ClockError::ExtensionRefused { .. })
-    ));
+    assert!(matches!(due_extended(&never, anchor, &calendar, &[], 1), Err(ClockError::ExtensionRefused { .. })));
     let mut odd = rule(60, Unit::Day);
     odd.extension.as_mut().unwrap().unit = Unit::Hour;
+    assert!(matches!(due_extended(&odd, anchor, &calendar, &[], 1), Err(ClockError::UnitMismatch { .. })));
+    assert!(matches!(due(&rule(10_001, Unit::Day), anchor, &calendar, &[]), Err(ClockError::TooLong { .. })));
+    let closed = Calendar { sessions: vec![], ..calendar };
+    assert!(matches!(due(&rule(1, Unit::Workhour), anchor, &closed, &[]), Err(ClockError::NoOfficeHours)));
     assert!(matches!(
-        due_extended(&odd, anchor, &calendar, &[], 1),
-        Err(ClockError::UnitMismatch { .. })
-    ));
-    assert!(matches!(
-        due(&rule(10_001, Unit::Day), anchor, &calendar, &[]),
-        Err(ClockError::TooLong { .. })
-    ));
-    let closed = Calendar {
-        sessions: vec![],
-        ..calendar
-    };
-    assert!(matches!(
-        due(&rule(1, Unit::Workhour), anchor, &closed, &[]),
-        Err(ClockError::NoOfficeHours)
-    ));
-    assert!(matches!(
-        due(
-            &rule(10_000, Unit::Day),
-            at("9999-12-01T00:00"),
-            &closed,
-            &[]
-        ),
+        due(&rule(10_000, Unit::Day), at("9999-12-01T00:00"), &closed, &[]),
         Err(ClockError::OutOfCalendar(_))
     ));
 }
 
 #[test]
 fn an_extension_is_counted_from_the_day_before_rolling() {
-    let due = due_extended(
-        &rule(60, Unit::Day),
-        at("2026-02-10T09:00"),
-        &calendar(),
-        &[],
-        30,
-    )
-    .unwrap();
+    let due = due_extended(&rule(60, Unit::Day), at("2026-02-10T09:00"), &calendar(), &[], 30).unwrap();
     // 60 days end on Saturday the 11th of April; 30 more from there, not from Monday the 13th.
-    assert_eq!(
-        (due.raw_on, due.rolled_on),
-        (day("2026-05-11"), day("2026-05-11"))
-    );
+    assert_eq!((due.raw_on, due.rolled_on), (day("2026-05-11"), day("2026-05-11")));
 }
 
 #[test]
 fn a_warning_comes_at_opening_time_of_a_worked_day() {
     let mut warned = rule(5, Unit::Workday);
-    warned.warn_before = vec![
-        WarnBefore {
-            amount: 1,
-            unit: Unit::Workday,
-        },
-        WarnBefore {
-            amount: 3,
-            unit: Unit::Day,
-        },
-    ];
+    warned.warn_before = vec![WarnBefore { amount: 1, unit: Unit::Workday }, WarnBefore { amount: 3, unit: Unit::Day }];
     let due = due(&warned, at("2026-02-10T09:00"), &calendar(), &[]).unwrap();
     // One working day before the 24th is the made-up Saturday; three days before is in the festival, so that Saturday too.
-    assert_eq!(
-        warn_at(&warned, &due, &calendar()).unwrap(),
-        vec![at("2026-02-14T08:30")]
-    );
-    warned.warn_before = vec![WarnBefore {
-        amount: 2,
-        unit: Unit::Hour,
-    }];
-    assert_eq!(
-        warn_at(&warned, &due, &calendar()).unwrap(),
-        vec![at("2026-02-24T21:59:59.999999")]
-    );
-    warned.warn_before = vec![WarnBefore {
-        amount: 4,
-        unit: Unit::Workhour,
-    }];
-    assert_eq!(
-        warn_at(&warned, &due, &calendar()).unwrap(),
-        vec![at("2026-02-24T11:30")]
-    );
+    assert_eq!(warn_at(&warned, &due, &calendar()).unwrap(), vec![at("2026-02-14T08:30")]);
+    warned.warn_before = vec![WarnBefore { amount: 2, unit: Unit::Hour }];
+    assert_eq!(warn_at(&warned, &due, &calendar()).unwrap(), vec![at("2026-02-24T21:59:59.999999")]);
+    warned.warn_before = vec![WarnBefore { amount: 4, unit: Unit::Workhour }];
+    assert_eq!(warn_at(&warned, &due, &calendar()).unwrap(), vec![at("2026-02-24T11:30")]);
 }
 
 #[test]
 fn a_due_date_explains_itself_in_both_languages() {
-    let due = due(
-        &rule(5, Unit::Workday),
-        at("2026-02-10T09:00"),
-        &calendar(),
-        &[],
-    )
-    .unwrap();
+    let due = due(&rule(5, Unit::Workday), at("2026-02-10T09:00"), &calendar(), &[]).unwrap();
     let zh = due.explain(Lang::Zh);
     assert_eq!(
         zh,
@@ -424,38 +253,17 @@ fn a_due_date_explains_itself_in_both_languages() {
          7. 到期时间 2026年2月24日 (周二) 24:00\n"
     );
     let en = due.explain(Lang::En);
-    assert!(
-        en.contains("Sat 2026-02-14 is a make-up working day"),
-        "{en}"
-    );
+    assert!(en.contains("Sat 2026-02-14 is a make-up working day"), "{en}");
     assert!(en.contains("it is due by Tue 2026-02-24 24:00"), "{en}");
-    let rolled = vocab::due(
-        &rule(60, Unit::Day),
-        at("2026-02-10T09:00"),
-        &calendar(),
-        &[],
-    )
-    .unwrap();
-    assert!(
-        rolled
-            .explain(Lang::Zh)
-            .contains("顺延至 2026年4月13日 (周一)")
-    );
+    let rolled = vocab::due(&rule(60, Unit::Day), at("2026-02-10T09:00"), &calendar(), &[]).unwrap();
+    assert!(rolled.explain(Lang::Zh).contains("顺延至 2026年4月13日 (周一)"));
 }
 
 #[test]
 fn a_date_beyond_the_published_notice_is_provisional() {
-    let due = due(
-        &rule(60, Unit::Day),
-        at("2026-11-20T09:00"),
-        &calendar(),
-        &[],
-    )
-    .unwrap();
+    let due = due(&rule(60, Unit::Day), at("2026-11-20T09:00"), &calendar(), &[]).unwrap();
     assert!(due.provisional);
-    assert!(due.explanation.contains(&ExplainStep::Provisional {
-        from: date(2027, 1, 1)
-    }));
+    assert!(due.explanation.contains(&ExplainStep::Provisional { from: date(2027, 1, 1) }));
 }
 
 #[test]
@@ -467,14 +275,8 @@ fn the_calendar_tells_the_four_kinds_of_day_apart() {
     assert_eq!(calendar.kind(day("2026-03-06")), DayKind::Workday);
     assert!(calendar.is_open(at("2026-02-14T08:30")) && !calendar.is_open(at("2026-02-14T12:00")));
     assert!(!calendar.is_open(at("2026-02-15T10:00")));
-    assert_eq!(
-        calendar.workdays_between(day("2026-02-10"), day("2026-02-24")),
-        5
-    );
-    assert_eq!(
-        calendar.subtract_workdays(day("2026-02-24"), 5).unwrap(),
-        day("2026-02-10")
-    );
+    assert_eq!(calendar.workdays_between(day("2026-02-10"), day("2026-02-24")), 5);
+    assert_eq!(calendar.subtract_workdays(day("2026-02-24"), 5).unwrap(), day("2026-02-10"));
 }
 
 #[test]
@@ -496,18 +298,11 @@ fn a_calendar_and_a_due_date_read_back_from_json() {
 
 fn any_moment() -> impl Strategy<Value = Timestamp> {
     // 2025-06-01 to 2027-06-01, in minutes.
-    (0_i64..1_051_200)
-        .prop_map(|minutes| at("2025-06-01T00:00") + SignedDuration::from_mins(minutes))
+    (0_i64..1_051_200).prop_map(|minutes| at("2025-06-01T00:00") + SignedDuration::from_mins(minutes))
 }
 
 fn any_unit() -> impl Strategy<Value = Unit> {
-    prop::sample::select(vec![
-        Unit::Minute,
-        Unit::Hour,
-        Unit::Workhour,
-        Unit::Day,
-        Unit::Workday,
-    ])
+    prop::sample::select(vec![Unit::Minute, Unit::Hour, Unit::Workhour, Unit::Day, Unit::Workday])
 }
 
 fn any_pause() -> impl Strategy<Value = Pause> {

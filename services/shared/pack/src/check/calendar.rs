@@ -13,18 +13,11 @@ pub(super) fn check(draft: &Draft, reader: &mut Reader<'_>) {
         return;
     };
     if settings.value.version == 0 {
-        reader.blame(
-            settings,
-            "version",
-            "日历版本从 1 起",
-            "calendar versions begin with 1",
-        );
+        reader.blame(settings, "version", "日历版本从 1 起", "calendar versions begin with 1");
     }
     let sessions = &settings.value.sessions;
     let ordered = sessions.iter().all(|session| session.from < session.to)
-        && sessions
-            .windows(2)
-            .all(|pair| matches!(pair, [first, second] if first.to <= second.from));
+        && sessions.windows(2).all(|pair| matches!(pair, [first, second] if first.to <= second.from));
     if sessions.is_empty() || !ordered {
         reader.blame(
             settings,
@@ -57,12 +50,7 @@ fn days(draft: &Draft, reader: &mut Reader<'_>) {
             );
         }
         if row.value.source.trim().is_empty() {
-            reader.blame(
-                row,
-                &token,
-                format!("{day} 没有来源"),
-                format!("{day} names no notice"),
-            );
+            reader.blame(row, &token, format!("{day} 没有来源"), format!("{day} names no notice"));
         }
     }
 }
@@ -73,22 +61,13 @@ fn years(draft: &Draft, reader: &mut Reader<'_>) {
     let years: BTreeSet<i16> = off.map(|row| row.value.date.year()).collect();
     let (Some(first), Some(last)) = (years.first().copied(), years.last().copied()) else {
         if draft.calendar_days.is_empty() {
-            reader.say(
-                file::CALENDAR_DAYS,
-                1,
-                "日历没有任何放假安排",
-                "the calendar has no day off at all",
-            );
+            reader.say(file::CALENDAR_DAYS, 1, "日历没有任何放假安排", "the calendar has no day off at all");
         }
         return;
     };
     for year in first..=last {
         if !years.contains(&year) {
-            let line = draft
-                .calendar_days
-                .iter()
-                .find(|row| row.value.date.year() > year)
-                .map_or(1, |row| row.first);
+            let line = draft.calendar_days.iter().find(|row| row.value.date.year() > year).map_or(1, |row| row.first);
             reader.say(
                 file::CALENDAR_DAYS,
                 line,
@@ -107,9 +86,7 @@ fn years(draft: &Draft, reader: &mut Reader<'_>) {
         Some(from) if from <= next => {}
         _ => {
             let zh = format!("{last} 年之后没有放假安排, provisional_from 应不晚于 {next}");
-            let en = format!(
-                "nothing is published after {last}, so provisional_from must not be later than {next}"
-            );
+            let en = format!("nothing is published after {last}, so provisional_from must not be later than {next}");
             reader.blame(settings, "provisional_from", zh, en);
         }
     }

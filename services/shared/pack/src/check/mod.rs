@@ -41,109 +41,36 @@ pub(crate) struct Known<'draft> {
 impl<'draft> Known<'draft> {
     fn of(draft: &'draft Draft, reader: &Reader<'_>) -> Self {
         let mut regions = codes(&draft.towns, |town| town.code.as_str(), reader, file::TOWNS);
-        regions.extend(codes(
-            &draft.villages,
-            |village| village.code.as_str(),
-            reader,
-            file::VILLAGES,
-        ));
-        let mut facts: BTreeMap<_, _> = reader
-            .broken_codes(file::FACTS)
-            .map(|code| (code.clone(), None))
-            .collect();
-        facts.extend(
-            draft
-                .facts
-                .iter()
-                .map(|fact| (fact.value.code.to_string(), Some(&fact.value))),
-        );
-        let mut items = codes(
-            &draft.power_items,
-            |item| item.code.as_str(),
-            reader,
-            file::POWER_ITEMS,
-        );
-        items.extend(codes(
-            &draft.responsibility_items,
-            |item| item.code.as_str(),
-            reader,
-            file::RESPONSIBILITY_ITEMS,
-        ));
+        regions.extend(codes(&draft.villages, |village| village.code.as_str(), reader, file::VILLAGES));
+        let mut facts: BTreeMap<_, _> = reader.broken_codes(file::FACTS).map(|code| (code.clone(), None)).collect();
+        facts.extend(draft.facts.iter().map(|fact| (fact.value.code.to_string(), Some(&fact.value))));
+        let mut items = codes(&draft.power_items, |item| item.code.as_str(), reader, file::POWER_ITEMS);
+        items.extend(codes(&draft.responsibility_items, |item| item.code.as_str(), reader, file::RESPONSIBILITY_ITEMS));
         Self {
             regions,
             units: codes(&draft.units, |unit| unit.code.as_str(), reader, file::UNITS),
-            persons: codes(
-                &draft.persons,
-                |person| person.code.as_str(),
-                reader,
-                file::PERSONS,
-            ),
-            matters: codes(
-                &draft.matters,
-                |matter| matter.code.as_str(),
-                reader,
-                file::MATTERS,
-            ),
-            object_types: codes(
-                &draft.object_types,
-                |kind| kind.code.as_str(),
-                reader,
-                file::OBJECT_TYPES,
-            ),
+            persons: codes(&draft.persons, |person| person.code.as_str(), reader, file::PERSONS),
+            matters: codes(&draft.matters, |matter| matter.code.as_str(), reader, file::MATTERS),
+            object_types: codes(&draft.object_types, |kind| kind.code.as_str(), reader, file::OBJECT_TYPES),
             facts,
             items,
-            clocks: codes(
-                &draft.clock_rules,
-                |rule| rule.id.as_str(),
-                reader,
-                file::CLOCK_RULES,
-            ),
-            templates: codes(
-                &draft.templates,
-                |template| template.code.as_str(),
-                reader,
-                file::TEMPLATES,
-            ),
-            event_classes: codes(
-                &draft.event_classes,
-                |class| class.code.as_str(),
-                reader,
-                file::EVENT_CLASSES,
-            ),
-            post_kinds: draft
-                .posts
-                .iter()
-                .map(|post| post.value.kind.clone())
-                .collect(),
+            clocks: codes(&draft.clock_rules, |rule| rule.id.as_str(), reader, file::CLOCK_RULES),
+            templates: codes(&draft.templates, |template| template.code.as_str(), reader, file::TEMPLATES),
+            event_classes: codes(&draft.event_classes, |class| class.code.as_str(), reader, file::EVENT_CLASSES),
+            post_kinds: draft.posts.iter().map(|post| post.value.kind.clone()).collect(),
         }
     }
 }
 
-fn codes<T>(
-    entries: &[Located<T>],
-    code: impl Fn(&T) -> &str,
-    reader: &Reader<'_>,
-    path: &str,
-) -> BTreeSet<String> {
+fn codes<T>(entries: &[Located<T>], code: impl Fn(&T) -> &str, reader: &Reader<'_>, path: &str) -> BTreeSet<String> {
     let read = entries.iter().map(|entry| code(&entry.value).to_owned());
     read.chain(reader.broken_codes(path).cloned()).collect()
 }
 
 /// Says so when `code` is not among the known ones.
-fn refer<T>(
-    reader: &mut Reader<'_>,
-    at: &Located<T>,
-    known: &BTreeSet<String>,
-    kind: (&str, &str),
-    code: &str,
-) {
+fn refer<T>(reader: &mut Reader<'_>, at: &Located<T>, known: &BTreeSet<String>, kind: (&str, &str), code: &str) {
     if !known.contains(code) {
-        reader.blame(
-            at,
-            code,
-            format!("没有{} {code}", kind.0),
-            format!("there is no {} {code}", kind.1),
-        );
+        reader.blame(at, code, format!("没有{} {code}", kind.0), format!("there is no {} {code}", kind.1));
     }
 }
 
@@ -159,12 +86,7 @@ fn unique<'entries, T: 'entries>(
         let code = code(&entry.value);
         if let Some(first) = seen.get(&code) {
             let zh = format!("{} {code} 重复, 第 {first} 行已有", kind.0);
-            reader.blame(
-                entry,
-                &code,
-                zh,
-                format!("{} {code} is already on line {first}", kind.1),
-            );
+            reader.blame(entry, &code, zh, format!("{} {code} is already on line {first}", kind.1));
         } else {
             seen.insert(code, entry.first);
         }

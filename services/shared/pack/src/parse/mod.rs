@@ -2,6 +2,7 @@
 
 mod rows;
 mod source;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -13,14 +14,13 @@ use crate::check;
 use crate::disk::Files;
 use crate::organisation::{Account, Officer, OrganisationUnit, Person, Post};
 use crate::{
-    AcceptanceRule, Agreement, Assessment, BoundaryRule, CallbackScheme, ConsultationSettings,
-    County, EventClass, Fact, Journey, Ladder, Matter, ModeRule, NoClerkClass, ObjectType,
-    OperationSettings, Pack, PowerItem, Resource, ResponsibilityItem, Template, Town, TrackRule,
-    Village,
+    AcceptanceRule, Agreement, Assessment, BoundaryRule, CallbackScheme, ConsultationSettings, County, EventClass,
+    Fact, Journey, Ladder, Matter, ModeRule, NoClerkClass, ObjectType, OperationSettings, Pack, PowerItem, Resource,
+    ResponsibilityItem, Template, Town, TrackRule, Village,
 };
 
-pub use source::Mistake;
 pub(crate) use source::{Located, Reader};
+pub use words::Mistake;
 
 /// The names of a pack's files.
 pub(crate) mod file {
@@ -160,10 +160,7 @@ fn converted<Row, T: From<Row>>(rows: Vec<Located<Row>>) -> Vec<Located<T>> {
 fn journeys(reader: &mut Reader<'_>) -> Vec<Journey> {
     let mut journeys = Vec::new();
     for (path, text) in reader.journeys() {
-        let name = path
-            .trim_start_matches("journeys/")
-            .trim_end_matches(".yaml")
-            .to_owned();
+        let name = path.trim_start_matches("journeys/").trim_end_matches(".yaml").to_owned();
         match serde_norway::from_str(text) {
             Ok(document) => {
                 let journey = Journey { name, document };
@@ -179,15 +176,8 @@ fn journeys(reader: &mut Reader<'_>) -> Vec<Journey> {
                 journeys.push(journey);
             }
             Err(error) => {
-                let line = error
-                    .location()
-                    .map_or(1, |location| source::to_line(location.line()));
-                reader.say(
-                    path,
-                    line.max(1),
-                    "剧本无法读取",
-                    format!("the journey cannot be read: {error}"),
-                );
+                let line = error.location().map_or(1, |location| words::to_line(location.line()));
+                reader.say(path, line.max(1), "剧本无法读取", format!("the journey cannot be read: {error}"));
             }
         }
     }
@@ -202,11 +192,7 @@ impl Draft {
     /// The pack, once nothing is missing; the checks have already said what is.
     fn finish(self) -> Option<Pack> {
         let settings = self.calendar?.value;
-        let days: BTreeMap<_, _> = self
-            .calendar_days
-            .iter()
-            .map(|row| (row.value.date, row.value.day()))
-            .collect();
+        let days: BTreeMap<_, _> = self.calendar_days.iter().map(|row| (row.value.date, row.value.day())).collect();
         let posts = self.posts.into_iter().map(|row| row.value);
         Some(Pack {
             county: self.county?.value,
@@ -216,11 +202,7 @@ impl Draft {
             posts: posts.map(finished_post).collect::<Option<_>>()?,
             persons: values(self.persons),
             accounts: values(self.accounts),
-            officers: self
-                .officers
-                .iter()
-                .map(|row| row.value.read())
-                .collect::<Option<Vec<Officer>>>()?,
+            officers: self.officers.iter().map(|row| row.value.read()).collect::<Option<Vec<Officer>>>()?,
             resources: values(self.resources),
             event_classes: values(self.event_classes),
             matters: values(self.matters),

@@ -5,28 +5,19 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer};
 use vocab::{
-    AccountCode, CalendarDay, FactCode, MatterCode, ObjectTypeCode, PersonCode, PostCode,
-    RegionCode, ResourceCode, UnitCode,
+    AccountCode, CalendarDay, FactCode, MatterCode, ObjectTypeCode, PersonCode, PostCode, RegionCode, ResourceCode,
+    UnitCode,
 };
 
 use crate::operations::ResourceKind;
-use crate::organisation::{
-    Account, AccountKind, AccountRole, Certificate, Officer, OrganisationUnit, UnitKind,
-};
+use crate::organisation::{Account, AccountKind, AccountRole, Certificate, Officer, OrganisationUnit, UnitKind};
 use crate::place::{Fact, FactKind, Matter};
 use crate::{ObjectType, Resource};
 
-fn listed<'de, T: FromStr<Err: std::fmt::Display>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
+fn listed<'de, T: FromStr<Err: std::fmt::Display>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let items = text
-        .split(';')
-        .map(str::trim)
-        .filter(|item| !item.is_empty());
-    items
-        .map(|item| item.parse().map_err(serde::de::Error::custom))
-        .collect()
+    let items = text.split(';').map(str::trim).filter(|item| !item.is_empty());
+    items.map(|item| item.parse().map_err(serde::de::Error::custom)).collect()
 }
 
 #[derive(Deserialize)]
@@ -87,13 +78,7 @@ pub(crate) struct AccountRow {
 
 impl From<AccountRow> for Account {
     fn from(row: AccountRow) -> Self {
-        Self {
-            id: row.id,
-            unit: row.unit,
-            kind: row.kind,
-            person: row.person,
-            roles: row.roles,
-        }
+        Self { id: row.id, unit: row.unit, kind: row.kind, person: row.person, roles: row.roles }
     }
 }
 
@@ -112,20 +97,13 @@ impl OfficerRow {
     /// The officer, or nothing when a certificate lacks its dates.
     pub fn read(&self) -> Option<Officer> {
         let certificate = match (&self.certificate, self.valid_from, self.valid_to) {
-            (Some(number), Some(valid_from), Some(valid_to)) => Some(Certificate {
-                number: number.clone(),
-                valid_from,
-                valid_to,
-            }),
+            (Some(number), Some(valid_from), Some(valid_to)) => {
+                Some(Certificate { number: number.clone(), valid_from, valid_to })
+            }
             (None, None, None) => None,
             _ => return None,
         };
-        Some(Officer {
-            person: self.person.clone(),
-            unit: self.unit.clone(),
-            certificate,
-            auxiliary: self.auxiliary,
-        })
+        Some(Officer { person: self.person.clone(), unit: self.unit.clone(), certificate, auxiliary: self.auxiliary })
     }
 }
 
@@ -187,11 +165,7 @@ pub(crate) struct ObjectTypeRow {
 
 impl From<ObjectTypeRow> for ObjectType {
     fn from(row: ObjectTypeRow) -> Self {
-        Self {
-            code: row.code,
-            zh: row.zh,
-            en: row.en,
-        }
+        Self { code: row.code, zh: row.zh, en: row.en }
     }
 }
 
@@ -232,9 +206,6 @@ pub(crate) struct CalendarDayRow {
 
 impl CalendarDayRow {
     pub fn day(&self) -> CalendarDay {
-        CalendarDay {
-            working: self.working,
-            source: self.source.clone(),
-        }
+        CalendarDay { working: self.working, source: self.source.clone() }
     }
 }

@@ -1,30 +1,11 @@
 //! Reading files entry by entry, so that one unreadable entry does not hide the next, and every mistake knows its line.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde::de::DeserializeOwned;
 
+use super::words::{Mistake, cell_fault, holds_word, in_chinese, to_line, too_deep};
 use crate::disk::Files;
-
-/// 错误: one mistake in a pack, with the line a person has to look at.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mistake {
-    /// The file, relative to the pack.
-    pub file: String,
-    /// The line, counted from 1.
-    pub line: u32,
-    /// What is wrong, in Chinese.
-    pub reason_zh: String,
-    /// What is wrong, in English.
-    pub reason_en: String,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.reason_zh)
-    }
-}
 
 /// A value and the lines it was read from.
 #[derive(Debug, Clone)]
@@ -37,12 +18,7 @@ pub(crate) struct Located<T> {
 
 impl<T> Located<T> {
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Located<U> {
-        Located {
-            value: change(self.value),
-            file: self.file,
-            first: self.first,
-            last: self.last,
-        }
+        Located { value: change(self.value), file: self.file, first: self.first, last: self.last }
     }
 }
 
@@ -57,29 +33,24 @@ pub(crate) struct Reader<'files> {
 
 impl<'files> Reader<'files> {
     pub fn new(files: &'files Files) -> Self {
-        let mut reader = Self {
-            texts: BTreeMap::new(),
-            asked: BTreeSet::new(),
-            broken: BTreeMap::new(),
-            mistakes: Vec::new(),
-        };
+        let mut reader =
+            Self { texts: BTreeMap::new(), asked: BTreeSet::new(), broken: BTreeMap::new(), mistakes: Vec::new() };
         for (name, bytes) in files {
             match std::str::from_utf8(bytes) {
                 Ok(text) => {
-                    reader
-                        .texts
-                        .insert(name, text.strip_prefix('\u{FEFF}').unwrap_or(text));
+                    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+                    if let Some(line) = too_deep(text) {
+                        reader.texts.insert(name, "");
+                        reader.say(name, line, "嵌套过深", "it is nested too deep");
+                    } else {
+                        reader.texts.insert(name, text);
+                    }
                 }
                 Err(error) => {
                     let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
                     let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
                     reader.texts.insert(name, "");
-                    reader.say(
-                        name,
-                        to_line(line),
-                        "文件不是 UTF-8 编码",
-                        "the file is not UTF-8",
-                    );
+                    reader.say(name, to_line(line), "文件不是 UTF-8 编码", "the file is not UTF-8");
                 }
             }
         }
@@ -87,38 +58,39 @@ impl<'files> Reader<'files> {
     }
 
     pub fn say(&mut self, file: &str, line: u32, zh: impl Into<String>, en: impl Into<String>) {
-        self.mistakes.push(Mistake {
-            file: file.to_owned(),
-            line,
-            reason_zh: zh.into(),
-            reason_en: en.into(),
-        });
+        self.mistakes.push(Mistake { file: file.to_owned(), line, reason_zh: zh.into(), reason_en: en.into() });
     }
 
     /// A mistake about an entry; the line is the one that holds `token`, or the entry's first.
-    pub fn blame<T>(
-        &mut self,
-        at: &Located<T>,
-        token: &str,
-        zh: impl Into<String>,
-        en: impl Into<String>,
-    ) {
+    pub fn blame<T>(&mut self, at: &Located<T>, token: &str, zh: impl Into<String>, en: impl Into<String>) {
         let line = self.line_of(at, token);
         self.say(at.file, line, zh, en);
     }
 
+    /// A mistake about the part of an entry that begins with the `nth` line holding `token`, counted from 0.
+    pub fn blame_nth<T>(
+        &mut self,
+        at: &Located<T>,
+        token: &str,
+        nth: usize,
+        zh: impl Into<String>,
+        en: impl Into<String>,
+    ) {
+        let line = self.line_of_nth(at, token, nth);
+        self.say(at.file, line, zh, en);
+    }
+
     fn line_of<T>(&self, at: &Located<T>, token: &str) -> u32 {
-        let lines = self
-            .texts
-            .get(at.file)
-            .map_or("", |text| *text)
-            .lines()
-            .enumerate();
-        let mut within = lines
-            .map(|(place, line)| (to_line(place + 1), line))
-            .filter(|(place, _)| at.first <= *place && *place <= at.last);
-        let found = within.find(|(_, line)| !token.is_empty() && holds_word(line, token));
-        found.map_or(at.first, |(place, _)| place)
+        self.line_of_nth(at, token, 0)
+    }
+
+    fn line_of_nth<T>(&self, at: &Located<T>, token: &str, nth: usize) -> u32 {
+        let lines = self.texts.get(at.file).map_or("", |text| *text).lines().enumerate();
+        let numbered = lines.map(|(place, line)| (to_line(place + 1), line));
+        let mut within = numbered.filter(|(place, line)| {
+            at.first <= *place && *place <= at.last && !token.is_empty() && holds_word(line, token)
+        });
+        within.nth(nth).map_or(at.first, |(place, _)| place)
     }
 
     /// Codes that must count as known although their entries could not be read.
@@ -135,19 +107,13 @@ impl<'files> Reader<'files> {
             .copied()
             .collect();
         for name in strangers {
-            self.say(
-                name,
-                1,
-                "配置包中没有这样的文件, 请检查文件名",
-                "a pack has no such file; check its name",
-            );
+            self.say(name, 1, "配置包中没有这样的文件, 请检查文件名", "a pack has no such file; check its name");
         }
     }
 
     pub fn journeys(&self) -> Vec<(&'files str, &'files str)> {
-        let inside = |(name, text): (&&'files str, &&'files str)| {
-            name.starts_with("journeys/").then_some((*name, *text))
-        };
+        let inside =
+            |(name, text): (&&'files str, &&'files str)| name.starts_with("journeys/").then_some((*name, *text));
         self.texts.iter().filter_map(inside).collect()
     }
 
@@ -164,12 +130,7 @@ impl<'files> Reader<'files> {
     pub fn document<T: DeserializeOwned>(&mut self, file: &'static str) -> Option<Located<T>> {
         let text = self.text(file)?;
         match serde_norway::from_str(text) {
-            Ok(value) => Some(Located {
-                value,
-                file,
-                first: 1,
-                last: to_line(text.lines().count().max(1)),
-            }),
+            Ok(value) => Some(Located { value, file, first: 1, last: to_line(text.lines().count().max(1)) }),
             Err(error) => {
                 self.unreadable(file, 0, &error);
                 None
@@ -186,12 +147,7 @@ impl<'files> Reader<'files> {
         for (first, chunk) in self.chunks(file, text) {
             let last = first + to_line(chunk.trim_end().lines().count().max(1)) - 1;
             match serde_norway::from_str::<Vec<T>>(chunk) {
-                Ok(values) => entries.extend(values.into_iter().map(|value| Located {
-                    value,
-                    file,
-                    first,
-                    last,
-                })),
+                Ok(values) => entries.extend(values.into_iter().map(|value| Located { value, file, first, last })),
                 Err(error) => {
                     self.unreadable(file, first - 1, &error);
                     self.remember_broken(file, chunk);
@@ -208,11 +164,7 @@ impl<'files> Reader<'files> {
             let is_start = line.starts_with("- ") || line.trim_end() == "-";
             if is_start {
                 starts.push((to_line(place + 1), offset));
-            } else if starts.is_empty()
-                && !line.trim().is_empty()
-                && !line.starts_with('#')
-                && line.trim() != "[]"
-            {
+            } else if starts.is_empty() && !line.trim().is_empty() && !line.starts_with('#') && line.trim() != "[]" {
                 self.say(
                     file,
                     to_line(place + 1),
@@ -223,11 +175,7 @@ impl<'files> Reader<'files> {
             }
             offset += line.len();
         }
-        let ends = starts
-            .iter()
-            .skip(1)
-            .map(|(_, offset)| *offset)
-            .chain([text.len()]);
+        let ends = starts.iter().skip(1).map(|(_, offset)| *offset).chain([text.len()]);
         let cut = |((line, from), to): (&(u32, usize), usize)| Some((*line, text.get(*from..to)?));
         starts.iter().zip(ends).filter_map(cut).collect()
     }
@@ -235,9 +183,7 @@ impl<'files> Reader<'files> {
     fn remember_broken(&mut self, file: &'static str, chunk: &str) {
         for line in chunk.lines() {
             let line = line.trim_start_matches("- ").trim();
-            let code = line
-                .strip_prefix("code:")
-                .or_else(|| line.strip_prefix("id:"));
+            let code = line.strip_prefix("code:").or_else(|| line.strip_prefix("id:"));
             if let Some(code) = code {
                 let code = code.trim().trim_matches(['"', '\'']);
                 self.broken.entry(file).or_default().insert(code.to_owned());
@@ -246,11 +192,11 @@ impl<'files> Reader<'files> {
     }
 
     fn unreadable(&mut self, file: &'static str, lines_before: u32, error: &serde_norway::Error) {
-        let line = error
-            .location()
-            .map_or(1, |location| to_line(location.line()));
+        let line = error.location().map_or(1, |location| to_line(location.line()));
         let reason = error.to_string();
         let reason = reason.split(" at line ").next().unwrap_or_default();
+        // Each entry is read as a list of one, which is no concern of the reader of the message.
+        let reason = reason.trim_start_matches(".[0].").trim_start_matches(".[0]: ").trim_start_matches("[0].");
         self.say(file, lines_before + line.max(1), in_chinese(reason), reason);
     }
 
@@ -259,18 +205,11 @@ impl<'files> Reader<'files> {
         let Some(text) = self.text(file) else {
             return Vec::new();
         };
-        let mut reader = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .from_reader(text.as_bytes());
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
         let headers = match reader.headers() {
             Ok(headers) => headers.clone(),
             Err(error) => {
-                self.say(
-                    file,
-                    1,
-                    "表头无法读取",
-                    format!("the header row cannot be read: {error}"),
-                );
+                self.say(file, 1, "表头无法读取", format!("the header row cannot be read: {error}"));
                 return Vec::new();
             }
         };
@@ -281,37 +220,21 @@ impl<'files> Reader<'files> {
                 Err(error) => {
                     let line = error.position().map_or(1, |position| position.line());
                     let found = match error.kind() {
-                        csv::ErrorKind::UnequalLengths {
-                            expected_len, len, ..
-                        } => (
+                        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => (
                             format!("应有 {expected_len} 列, 实有 {len} 列"),
                             format!("{expected_len} columns are expected, {len} were found"),
                         ),
-                        _ => (
-                            "该行无法读取".to_owned(),
-                            format!("the row cannot be read: {error}"),
-                        ),
+                        _ => ("该行无法读取".to_owned(), format!("the row cannot be read: {error}")),
                     };
-                    self.say(
-                        file,
-                        to_line(usize::try_from(line).unwrap_or_default()),
-                        found.0,
-                        found.1,
-                    );
+                    self.say(file, to_line(usize::try_from(line).unwrap_or_default()), found.0, found.1);
                     continue;
                 }
             };
-            let first = record.position().map_or(1, |position| {
-                to_line(usize::try_from(position.line()).unwrap_or_default())
-            });
+            let first =
+                record.position().map_or(1, |position| to_line(usize::try_from(position.line()).unwrap_or_default()));
             let last = first + to_line(record.iter().map(|cell| cell.matches('\n').count()).sum());
             match record.deserialize::<T>(Some(&headers)) {
-                Ok(value) => rows.push(Located {
-                    value,
-                    file,
-                    first,
-                    last,
-                }),
+                Ok(value) => rows.push(Located { value, file, first, last }),
                 Err(error) => {
                     if let Some(code) = record.get(0) {
                         self.broken.entry(file).or_default().insert(code.to_owned());
@@ -323,53 +246,4 @@ impl<'files> Reader<'files> {
         }
         rows
     }
-}
-
-fn cell_fault(error: &csv::Error, headers: &csv::StringRecord) -> (String, String) {
-    let csv::ErrorKind::Deserialize { err, .. } = error.kind() else {
-        return ("该行无法读取".to_owned(), error.to_string());
-    };
-    let reason = err.kind().to_string();
-    let column = err
-        .field()
-        .and_then(|place| headers.get(usize::try_from(place).ok()?))
-        .unwrap_or("?");
-    (
-        format!("列 {column}: {}", in_chinese(&reason)),
-        format!("column {column}: {reason}"),
-    )
-}
-
-/// The reader's own messages are English; the usual ones are said in Chinese, the rest are quoted.
-fn in_chinese(reason: &str) -> String {
-    let quoted = |text: &str| text.split('`').nth(1).unwrap_or_default().to_owned();
-    if let Some(at) = reason.find("missing field") {
-        return format!("缺少字段 {}", quoted(reason.get(at..).unwrap_or_default()));
-    }
-    if let Some(at) = reason.find("unknown field") {
-        return format!("没有字段 {}", quoted(reason.get(at..).unwrap_or_default()));
-    }
-    if let Some(at) = reason.find("unknown variant") {
-        return format!("没有取值 {}", quoted(reason.get(at..).unwrap_or_default()));
-    }
-    if let Some(at) = reason.find("duplicate field") {
-        return format!("字段 {} 重复", quoted(reason.get(at..).unwrap_or_default()));
-    }
-    format!("内容不符合格式 ({reason})")
-}
-
-fn holds_word(line: &str, token: &str) -> bool {
-    let is_code =
-        |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-');
-    line.match_indices(token).any(|(at, _)| {
-        let before = line.get(..at).and_then(|text| text.chars().next_back());
-        let after = line
-            .get(at + token.len()..)
-            .and_then(|text| text.chars().next());
-        !before.is_some_and(is_code) && !after.is_some_and(is_code)
-    })
-}
-
-pub(crate) fn to_line(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }
