@@ -29,6 +29,7 @@ const POLICIES: &[(&str, &str)] = &[
     ("service", include_str!("../../../../../deploy/policies/service.cedar")),
     ("supervisor", include_str!("../../../../../deploy/policies/supervisor.cedar")),
     ("units", include_str!("../../../../../deploy/policies/units.cedar")),
+    ("window_clerk", include_str!("../../../../../deploy/policies/window_clerk.cedar")),
 ];
 
 /// A unit that no caller belongs to.
