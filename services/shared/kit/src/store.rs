@@ -244,6 +244,10 @@ pub async fn change_timers(tx: &mut Tx, changes: &BTreeMap<(Uuid, String), Timer
         return Ok(());
     }
     let keys: Vec<Uuid> = arms.iter().map(|(key, _, _)| *key).collect();
+    // Firing locks the head first; a key that has said nothing yet needs one as well.
+    sqlx::query!("INSERT INTO bus.head (key, seq) SELECT DISTINCT k, 0 FROM UNNEST($1::uuid[]) k ON CONFLICT DO NOTHING", &keys)
+        .execute(&mut *tx)
+        .await?;
     let kinds: Vec<String> = arms.iter().map(|(_, kind, _)| kind.clone()).collect();
     let rules: Vec<String> = arms.iter().map(|(_, _, arm)| arm.rule.clone()).collect();
     let anchors: Vec<jiff_sqlx::Timestamp> = arms.iter().map(|(_, _, arm)| arm.anchor_at.to_sqlx()).collect();

@@ -1,0 +1,346 @@
+//! Real servers of the test's own, and the toys started on them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream;
+use jiff::Timestamp;
+use kit::caller::{Access, Call, Caller, CallerKind, Granted};
+use kit::context::Arm;
+use kit::corridor::Corridor;
+use kit::doors::{BusDoor, BusNode, Nodes};
+use kit::node::Loops;
+use kit::refusal::Refusal;
+use kit::service::{Keys, Service};
+use kit::settings::{ClockKind, NatsAccess, Peers, Secrets};
+use kit::{Settings, blob};
+use sqlx::PgPool;
+use sqlx::migrate::Migrator;
+use uuid::Uuid;
+use xiezhi_proto::bus::v1 as proto;
+use xiezhi_proto::bus::v1::bus_service_server::BusServiceServer;
+
+use super::services::{Counted, Counter, Mirror, Nothing};
+
+static NO_TABLES: Migrator = Migrator::DEFAULT;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until something is so; fails loudly where it never is.
+pub async fn patiently(mut is_so: impl AsyncFnMut() -> bool, what: &str) {
+    let began = Instant::now();
+    while !is_so().await {
+        assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A caller with every right.
+pub fn granted(method: &str) -> Granted {
+    Granted {
+        caller: Caller {
+            account: "tester".to_owned(),
+            kind: CallerKind::Service,
+            unit: "toy".to_owned(),
+            person: String::new(),
+            roles: BTreeSet::new(),
+        },
+        method: method.to_owned(),
+        access: Access::Any,
+    }
+}
+
+/// Servers of the test's own.
+pub struct House {
+    pub nats: testkit::Nats,
+    clock: ClockKind,
+    databases: Mutex<BTreeMap<&'static str, String>>,
+    listener: Mutex<Option<std::net::TcpListener>>,
+    address: String,
+}
+
+impl House {
+    pub async fn open() -> Self {
+        Self::open_in(ClockKind::Simulated { start: None }).await
+    }
+
+    pub async fn open_in(clock: ClockKind) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        Self {
+            nats: testkit::fresh_nats().await.unwrap(),
+            clock,
+            databases: Mutex::default(),
+            listener: Mutex::new(Some(listener)),
+            address,
+        }
+    }
+
+    async fn database<S: Service>(&self) -> String {
+        if let Some(url) = self.databases.lock().unwrap().get(S::NAME) {
+            return url.clone();
+        }
+        let url = testkit::fresh_database(S::NAME).await.unwrap();
+        kit::node::migrate::<S>(&url, &NO_TABLES, self.clock).await.unwrap();
+        let pool = PgPool::connect(&url).await.unwrap();
+        sqlx::query("CREATE TABLE total (key uuid PRIMARY KEY, total bigint NOT NULL)").execute(&pool).await.unwrap();
+        pool.close().await;
+        self.databases.lock().unwrap().insert(S::NAME, url.clone());
+        url
+    }
+
+    /// Starts a replica of a toy; the first brings its rules.
+    pub async fn start<S: Service<Needs = Nothing>>(&self, service: S) -> Started<S> {
+        let settings = Settings {
+            database_url: self.database::<S>().await,
+            max_connections: 8,
+            nats: NatsAccess {
+                url: self.nats.url(),
+                user: String::new(),
+                password: String::new(),
+                inbox_prefix: String::new(),
+                stream_replicas: 1,
+                stream_max_bytes: 1 << 24,
+            },
+            clock: self.clock,
+            peers: Peers {
+                addresses: BTreeMap::from([("counter".to_owned(), self.address.clone())]),
+                token: Arc::default(),
+            },
+            region: "330421".to_owned(),
+            secrets: Secrets::default(),
+        };
+        let node = kit::start(service, &settings).await.unwrap();
+        let corridor = node.corridor.clone();
+        let running = node.running(|_| {});
+        let bus = Arc::clone(&running.bus);
+        let bundle = blob::examine(b"toy rules".to_vec()).unwrap();
+        bus.keep_blob(bundle.clone()).await.unwrap();
+        bus.publish_bundle(call(Uuid::now_v7(), "publish"), bundle.sha256.to_vec()).await.or_else(|refusal| {
+            // A restored database refuses everything until a person has looked.
+            matches!(refusal, Refusal::Unavailable(_)).then(Default::default).ok_or(refusal)
+        }).unwrap();
+        if S::NAME == "counter"
+            && let Some(listener) = self.listener.lock().unwrap().take()
+        {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let door = BusServiceServer::new(BusDoor::new(Nodes::new([Arc::clone(&bus)])));
+            tokio::spawn(
+                tonic::transport::Server::builder()
+                    .add_service(door)
+                    .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener)),
+            );
+        }
+        Started { corridor, bus, loops: running.loops }
+    }
+
+    async fn stream(&self) -> jetstream::stream::Stream {
+        let client = async_nats::connect(self.nats.url()).await.unwrap();
+        jetstream::new(client).get_stream("EV_COUNTER").await.unwrap()
+    }
+
+    pub async fn stream_messages(&self) -> u64 {
+        let client = async_nats::connect(self.nats.url()).await.unwrap();
+        match jetstream::new(client).get_stream("EV_COUNTER").await {
+            Ok(mut stream) => stream.info().await.unwrap().state.messages,
+            Err(_) => 0,
+        }
+    }
+
+    pub async fn delete_messages(&self, sequences: &[u64]) {
+        let stream = self.stream().await;
+        for sequence in sequences {
+            stream.delete_message(*sequence).await.unwrap();
+        }
+    }
+
+    /// Sends every message of the stream once more, last first and without its id, so that the server stores them again.
+    pub async fn replay_stream_backwards(&self) {
+        let mut stream = self.stream().await;
+        let last = stream.info().await.unwrap().state.last_sequence;
+        let client = async_nats::connect(self.nats.url()).await.unwrap();
+        let context = jetstream::new(client);
+        for sequence in (1..=last).rev() {
+            let message = stream.get_raw_message(sequence).await.unwrap();
+            let mut headers = async_nats::HeaderMap::new();
+            for (name, values) in message.headers.iter() {
+                if name.to_string() != "Nats-Msg-Id" {
+                    headers.insert(name.clone(), values.first().unwrap().clone());
+                }
+            }
+            context.publish_with_headers(message.subject, headers, message.payload).await.unwrap().await.unwrap();
+        }
+    }
+
+    /// What restoring an old backup does to the counter's journal.
+    pub async fn roll_counter_back_to(&self, pos: i64) {
+        let url = self.database::<Counter>().await;
+        let pool = PgPool::connect(&url).await.unwrap();
+        for statement in [
+            "ALTER TABLE bus.journal DISABLE TRIGGER ALL".to_owned(),
+            format!("DELETE FROM bus.journal WHERE id IN (SELECT id FROM bus.numbered WHERE pos > {pos})"),
+            format!("DELETE FROM bus.numbered WHERE pos > {pos}"),
+            format!("UPDATE bus.node SET last_pos = {pos}, last_hash = (SELECT hash FROM bus.numbered WHERE pos = {pos})"),
+            "ALTER TABLE bus.journal ENABLE TRIGGER ALL".to_owned(),
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap();
+        }
+        pool.close().await;
+    }
+}
+
+fn call(command_id: Uuid, method: &str) -> Call {
+    Call { command_id, granted: granted(method), request_hash: [0; 32], traceparent: None }
+}
+
+/// A running toy.
+pub struct Started<S: Service> {
+    pub corridor: Corridor<S>,
+    pub bus: Arc<dyn BusNode>,
+    loops: Loops,
+}
+
+impl<S: Service> Drop for Started<S> {
+    fn drop(&mut self) {
+        let loops = self.loops.clone();
+        tokio::spawn(async move { loops.stop().await });
+    }
+}
+
+impl<S: Service<Needs = Nothing>> Started<S> {
+    pub async fn stop(self) {
+        self.loops.stop().await;
+    }
+
+    pub async fn total(&self, key: Uuid) -> i64 {
+        sqlx::query_scalar("SELECT COALESCE((SELECT total FROM total WHERE key = $1), 0)")
+            .bind(key)
+            .fetch_one(self.corridor.pool())
+            .await
+            .unwrap()
+    }
+
+    pub async fn journalled(&self, key: Uuid) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM bus.journal WHERE key = $1")
+            .bind(key)
+            .fetch_one(self.corridor.pool())
+            .await
+            .unwrap()
+    }
+
+    pub async fn high_water(&self) -> proto::HighWaterResponse {
+        patiently(async || self.bus.high_water().await.unwrap().unnumbered == 0, "all is numbered").await;
+        self.bus.high_water().await.unwrap()
+    }
+
+    /// Recomputes the chain; returns the last position.
+    pub async fn verify_chain(&self) -> i64 {
+        use futures::StreamExt;
+        let request = proto::ReadJournalRequest { service: S::NAME.to_owned(), from_pos: 1, to_pos: 0, key: String::new() };
+        let mut events = self.bus.read_journal(request).unwrap();
+        let (mut pos, mut hash) = (0, Vec::new());
+        while let Some(event) = events.next().await {
+            let event = kit::envelope::Envelope::try_from(event.unwrap().event.unwrap()).unwrap();
+            pos += 1;
+            assert_eq!(event.pos, pos, "positions are dense");
+            assert_eq!(event.chained_hash(&hash).to_vec(), event.hash, "the chain holds at {pos}");
+            hash = event.hash;
+        }
+        pos
+    }
+
+    pub async fn check_stream(&self) -> Option<proto::CheckStreamResponse> {
+        self.bus.check_stream().await.ok()
+    }
+
+    pub async fn parked(&self) -> Vec<proto::ParkedEvent> {
+        self.bus.parked(proto::ListParkedRequest::default()).await.unwrap().parked
+    }
+
+    pub async fn timers(&self) -> Vec<proto::Timer> {
+        self.bus.timers(proto::ListTimersRequest { page_size: 1000, ..Default::default() }).await.unwrap().timers
+    }
+
+    pub async fn fired(&self) -> usize {
+        self.timers().await.iter().filter(|timer| timer.state == "fired").count()
+    }
+
+    pub async fn try_turn(&self, to: Timestamp) -> Result<proto::TurnClockResponse, Refusal> {
+        self.bus.turn(Uuid::now_v7(), to).await
+    }
+
+    pub async fn turn(&self, to: Timestamp) {
+        self.try_turn(to).await.unwrap();
+    }
+}
+
+impl Started<Counter> {
+    /// Adds to a key; a negative amount is refused after it was tried.
+    pub async fn add(&self, command_id: Uuid, key: Uuid, amount: i64) -> Result<i64, Refusal> {
+        let mut call = call(command_id, "add");
+        call.request_hash[..8].copy_from_slice(&amount.to_be_bytes());
+        let answer = self
+            .corridor
+            .command(call, Keys::one(key), move |unit, cx| {
+                let total = unit.add(key, amount);
+                cx.emit(key, &Counted { amount });
+                if amount < 0 {
+                    return Err(Refusal::forbidden("toy.negative", "不行", "no"));
+                }
+                Ok(Counted { amount: total })
+            })
+            .await?;
+        Ok(answer.amount)
+    }
+
+    pub async fn arm(&self, key: Uuid, due_at: Timestamp) {
+        self.corridor
+            .command(call(Uuid::now_v7(), "arm"), Keys::one(key), move |unit, cx| {
+                unit.add(key, 0);
+                let arm = Arm {
+                    rule: "toy".to_owned(),
+                    anchor_at: cx.now(),
+                    amount: 1,
+                    unit: "hour",
+                    calendar_version: 1,
+                    due_at,
+                };
+                cx.arm(key, "ring", arm);
+                Ok(Counted::default())
+            })
+            .await
+            .unwrap();
+    }
+}
+
+impl Started<Mirror> {
+    pub async fn cursor(&self) -> (i64, Vec<u8>) {
+        let cursors = self.bus.cursors().await.unwrap().cursors;
+        let cursor = cursors.first().unwrap();
+        (cursor.pos, cursor.seen_hash.to_vec())
+    }
+
+    pub async fn permit(&self, key: Uuid) {
+        self.corridor
+            .command(call(Uuid::now_v7(), "permit"), Keys::one(key), move |unit, _| {
+                unit.add(key, 0);
+                Ok(Counted::default())
+            })
+            .await
+            .unwrap();
+    }
+
+    pub async fn skip(&self, pos: i64) {
+        let request = proto::DecideParkedRequest {
+            service: "mirror".to_owned(),
+            consumer: "mirror".to_owned(),
+            producer: "counter".to_owned(),
+            epoch: 1,
+            pos,
+            decision: proto::ParkedDecision::Skip.into(),
+            why: "a toy".to_owned(),
+        };
+        self.bus.decide_parked(request, "centre:tester".to_owned()).await.unwrap();
+    }
+}

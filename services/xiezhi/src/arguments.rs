@@ -1,0 +1,118 @@
+//! The operator's verbs: what starts, stops and prepares a centre. Everything else is the CLI's.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The first words that are the operator's.
+pub const WORDS: &[&str] = &["up", "down", "serve", "migrate", "token"];
+
+/// 獬豸 · 行政执法指挥协调中心
+#[derive(Debug, Parser)]
+#[command(name = "xiezhi", version, about = "獬豸: 启动、停止和准备中心 / start, stop and prepare a centre")]
+pub struct Operator {
+    /// The verb.
+    #[command(subcommand)]
+    pub command: OperatorCommand,
+}
+
+/// The operator's verbs.
+#[derive(Debug, Subcommand)]
+pub enum OperatorCommand {
+    /// 在本机启动整个中心 / the whole centre on this machine
+    Up(UpArguments),
+    /// 停止本机的中心 / stop the centre on this machine
+    Down(DownArguments),
+    /// 单独运行一个或全部服务 / run one service, or all, on existing servers
+    Serve(ServeArguments),
+    /// 建立五个数据库和角色 / make the five databases and their roles
+    Migrate(MigrateArguments),
+    /// 签发访问令牌 / issue a token
+    Token(TokenArguments),
+}
+
+/// `xiezhi up`.
+#[derive(Debug, Clone, Args)]
+pub struct UpArguments {
+    /// 数据目录 / where everything is kept
+    #[arg(long, env = "XIEZHI_DATA", default_value = ".local/centre")]
+    pub data: PathBuf,
+    /// 模拟中心, 时间可以拨快 / a simulated centre, whose time can be turned
+    #[arg(long)]
+    pub simulated: bool,
+    /// 模拟中心的起始时间 / when a new simulated centre begins (RFC 3339)
+    #[arg(long, requires = "simulated")]
+    pub start: Option<jiff::Timestamp>,
+    /// 监听地址 / the address to listen on
+    #[arg(long, env = "XIEZHI_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// 县级规则包 / the county pack to put in force
+    #[arg(long)]
+    pub pack: Option<PathBuf>,
+    /// 启动后演示的流程 / a journey of the pack to play once
+    #[arg(long, requires = "pack")]
+    pub journey: Option<String>,
+    /// 后台运行 / go on in the background
+    #[arg(long)]
+    pub detach: bool,
+    /// 不等待写盘, 仅供一次性测试 / do not wait for the disk; for throw-away centres only
+    #[arg(long, hide = true)]
+    pub no_fsync: bool,
+}
+
+/// `xiezhi down`.
+#[derive(Debug, Clone, Args)]
+pub struct DownArguments {
+    /// 数据目录 / the centre's data
+    #[arg(long, env = "XIEZHI_DATA", default_value = ".local/centre")]
+    pub data: PathBuf,
+}
+
+/// `xiezhi serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArguments {
+    /// intake, assignment, scheduling, supervision, evaluation 或 all
+    pub service: String,
+    /// 配置文件 / a YAML file with the same names as the environment
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// 监听地址 / the address to listen on
+    #[arg(long)]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `xiezhi migrate`.
+#[derive(Debug, Clone, Args)]
+pub struct MigrateArguments {
+    /// 配置文件 / a YAML file with the same names as the environment
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// 模拟中心 / make it a simulated centre
+    #[arg(long)]
+    pub simulated: bool,
+    /// 模拟中心的起始时间 / when a simulated centre begins (RFC 3339)
+    #[arg(long, requires = "simulated")]
+    pub start: Option<jiff::Timestamp>,
+}
+
+/// `xiezhi token`.
+#[derive(Debug, Clone, Args)]
+pub struct TokenArguments {
+    /// What to do with tokens.
+    #[command(subcommand)]
+    pub command: TokenCommand,
+}
+
+/// `xiezhi token issue`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TokenCommand {
+    /// 为账号签发 15 分钟的令牌 / a token of 15 minutes for an account
+    Issue {
+        /// 规则包中的账号, 或 operator / an account of the pack, or "operator"
+        account: String,
+        /// 数据目录 / the centre's data
+        #[arg(long, env = "XIEZHI_DATA", default_value = ".local/centre")]
+        data: PathBuf,
+    },
+}

@@ -1,0 +1,324 @@
+//! `xiezhi up`: the whole centre on one machine, with servers of its own.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use kit::Settings;
+use kit::auth::TokenVerifier;
+use kit::auth::token::TokenSigner;
+use kit::settings::{ClockKind, NatsAccess, Peers, Secrets};
+use kit::telemetry::{self, TelemetryOptions};
+use servers::{DataDir, LocalOptions, LocalServers};
+
+use crate::arguments::UpArguments;
+use crate::centre::{self, Centre, Door, SERVICES};
+use crate::keys::{self, CentreKeys};
+use crate::{database, serve};
+
+/// The file that tells other processes where the centre is.
+const CENTRE_FILE: &str = "centre.json";
+/// Remembers that the journey was played in this centre.
+const PLAYED: &str = "journey-played";
+/// Where a centre in the background writes.
+const LOG: &str = "up.log";
+/// The last line of a start that went well, for the one who waits for it.
+const READY: &str = "xiezhi: ready";
+/// How often the operator's token in the centre file is renewed.
+const RENEW: Duration = Duration::from_secs(300);
+
+/// Starts the centre and keeps it until it is told to end.
+pub async fn run(arguments: UpArguments) -> anyhow::Result<()> {
+    if let Some(pid) = DataDir::holder(&arguments.data) {
+        bail!(
+            "{} 已有中心在运行 (进程 {pid}), 先执行 xiezhi down --data {0} / a centre runs there already (process {pid}); stop it first",
+            arguments.data.display()
+        );
+    }
+    if arguments.detach {
+        return detach(&arguments).await;
+    }
+    let _telemetry = telemetry::init(&TelemetryOptions::from_environment("xiezhi", false))?;
+    let began = Instant::now();
+    let step = |zh: &str, en: &str| eprintln!("[{:>5.1}s] {zh} / {en}", began.elapsed().as_secs_f64());
+
+    step("启动 PostgreSQL 与 NATS", "starting PostgreSQL and NATS");
+    let options =
+        LocalOptions { data_dir: arguments.data.clone(), servers_dir: None, fsync: !arguments.no_fsync };
+    let mut servers = LocalServers::start(options).await.map_err(said)?;
+    let done = within(&arguments, &mut servers, step).await;
+    let _ = std::fs::remove_file(arguments.data.join(CENTRE_FILE));
+    servers.stop().await;
+    done
+}
+
+fn said(error: servers::ServersError) -> anyhow::Error {
+    anyhow::anyhow!("{} / {}", error.sentence(servers::Lang::Zh), error.sentence(servers::Lang::En))
+}
+
+/// Everything between the start and the stop of the servers.
+async fn within(
+    arguments: &UpArguments,
+    servers: &mut LocalServers,
+    step: impl Fn(&str, &str),
+) -> anyhow::Result<()> {
+    step("准备数据库", "preparing the databases");
+    let centre_keys = CentreKeys::ensure(servers.data_dir(), arguments.simulated)?;
+    if centre_keys.issuer.simulated != arguments.simulated {
+        bail!("该数据目录属于另一种中心 (真实/模拟) / this data belongs to the other kind of centre (real or simulated)");
+    }
+    let listen = listen(arguments, servers)?;
+    let signer = TokenSigner::from_pem(&centre_keys.private_pem, centre_keys.issuer.clone())?;
+    let token = Arc::new(RwLock::new(String::new()));
+    serve::renew_token(signer.clone(), "centre".to_owned(), Arc::clone(&token))?;
+    let address = format!("http://{listen}");
+    let addresses: BTreeMap<String, String> =
+        SERVICES.iter().map(|service| ((*service).to_owned(), address.clone())).collect();
+    let peers = Peers { addresses, token };
+
+    let clock = if arguments.simulated { ClockKind::Simulated { start: arguments.start } } else { ClockKind::Real };
+    let mut prepared = tokio::task::JoinSet::new();
+    for service in SERVICES {
+        let settings = settings(servers, &centre_keys, service, clock, peers.clone())?;
+        let (admin, password) = (servers.postgres_admin_url(), servers.data_dir().secret(&format!("db.{service}")).map_err(said)?);
+        // One after the other where roles are shared; the migrations themselves run side by side.
+        let url = database::ensure(&admin, service, &password).await?;
+        prepared.spawn(async move {
+            database::migrate(service, &url, clock).await?;
+            anyhow::Ok((service, Settings { database_url: url, ..settings }))
+        });
+    }
+    let prepared = prepared.join_all().await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+
+    step("启动五个服务", "starting the five services");
+    let mut services = Vec::new();
+    for (service, settings) in &prepared {
+        services.push(centre::start_service(service, settings).await?);
+    }
+    let verifier = TokenVerifier::new(&centre_keys.public_pem, &centre_keys.issuer)?;
+    let centre = Centre::open(services, Door { listen, tls: None, verifier }).await?;
+    servers.data_dir().remember_port("api", centre.address().port()).map_err(said)?;
+    let _announced = announce(arguments, &signer, &centre.url())?;
+
+    let played = tokio::select! {
+        played = introduce(arguments, &centre.url(), &step) => played,
+        ended = serve::ended() => ended,
+    };
+    let result = match played {
+        Ok(()) => {
+            println!("{READY}");
+            tokio::select! {
+                ended = serve::ended() => ended,
+                failed = servers.keep() => match failed {
+                    Ok(never) => match never {},
+                    Err(error) => Err(said(error)),
+                },
+            }
+        }
+        Err(error) => Err(error),
+    };
+    step("停止", "stopping");
+    centre.close().await;
+    result
+}
+
+fn listen(arguments: &UpArguments, servers: &LocalServers) -> anyhow::Result<SocketAddr> {
+    let free = |address: SocketAddr| std::net::TcpListener::bind(address);
+    if let Some(listen) = arguments.listen {
+        free(listen).with_context(|| {
+            format!("端口 {listen} 被占用, 请换一个或去掉 --listen / {listen} is taken; choose another or leave --listen out")
+        })?;
+        return Ok(listen);
+    }
+    let last = servers.data_dir().port("api").map_err(said)?.unwrap_or(0);
+    let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = free(loopback(last)).or_else(|_| free(loopback(0))).context("没有空闲端口 / no free port")?;
+    Ok(listener.local_addr()?)
+}
+
+fn settings(
+    servers: &LocalServers,
+    centre_keys: &CentreKeys,
+    service: &str,
+    clock: ClockKind,
+    peers: Peers,
+) -> anyhow::Result<Settings> {
+    let login = servers.nats_login(service).map_err(said)?;
+    let mut secrets = Secrets::default();
+    if service == "intake" {
+        let key = match servers.data_dir().read("vault-key").map_err(said)? {
+            Some(key) => key,
+            None => {
+                let key = rand_key()?;
+                servers.data_dir().write_private("vault-key", &key).map_err(said)?;
+                key
+            }
+        };
+        secrets = secrets.with("vault", key);
+    }
+    if service == "assignment" {
+        secrets = secrets
+            .with("signing_key", centre_keys.private_pem.clone().into_bytes())
+            .with("issuer", centre_keys.issuer.to_string().into_bytes());
+    }
+    Ok(Settings {
+        database_url: String::new(),
+        max_connections: 8,
+        nats: NatsAccess {
+            url: login.url,
+            user: login.user,
+            password: login.password,
+            inbox_prefix: login.inbox_prefix,
+            stream_replicas: 1,
+            stream_max_bytes: servers::nats::STREAM_MAX_BYTES,
+        },
+        clock,
+        peers,
+        region: "330421".to_owned(),
+        secrets,
+    })
+}
+
+/// 32 random bytes from the system.
+fn rand_key() -> anyhow::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut key = vec![0; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut key).context("系统没有随机数 / no randomness")?;
+    Ok(key)
+}
+
+/// Ends the renewal of the centre file when it is dropped.
+struct Announced(tokio::task::JoinHandle<()>);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Tells other processes of this user where the centre is, with a token that is always fresh.
+fn announce(arguments: &UpArguments, signer: &TokenSigner, url: &str) -> anyhow::Result<Announced> {
+    let (data, signer, url) = (arguments.data.clone(), signer.clone(), url.to_owned());
+    let kind = if arguments.simulated { "simulated" } else { "real" };
+    let started_at = jiff::Timestamp::now().to_string();
+    let write = move || -> anyhow::Result<()> {
+        let token = keys::sign(&signer, &keys::operator())?;
+        let file = serde_json::json!({
+            "grpc_address": url, "operator_token": token, "kind": kind, "started_at": started_at,
+        });
+        write_private(&data.join(CENTRE_FILE), file.to_string().as_bytes())
+    };
+    write()?;
+    Ok(Announced(tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(RENEW).await;
+            if let Err(error) = write() {
+                tracing::warn!(%error, "the centre's file was not renewed");
+            }
+        }
+    })))
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let next = path.with_extension("new");
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
+    file.write_all(bytes)?;
+    std::fs::rename(&next, path).with_context(|| format!("{} 无法写入 / cannot be written", path.display()))
+}
+
+/// Puts the pack in force and plays the journey once, both as calls from outside, and says what to do next.
+async fn introduce(arguments: &UpArguments, url: &str, step: &impl Fn(&str, &str)) -> anyhow::Result<()> {
+    let data = &arguments.data;
+    let Some(folder) = &arguments.pack else {
+        println!("地址  {url}");
+        return Ok(());
+    };
+    step("发布规则包", "putting the county pack in force");
+    let pack = pack::parse(&pack::disk::read_dir(folder)?).map_err(|mistakes| {
+        let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("规则包有误 / the pack has mistakes:\n{}", lines.join("\n"))
+    })?;
+    keys::remember_pack(data, &pack.canonical_bytes()?)?;
+    own_verb(data, &["pack", "apply", &folder.to_string_lossy()]).await?;
+    if let Some(journey) = &arguments.journey {
+        let played = data.join(PLAYED);
+        if !played.exists() {
+            step("演示流程", "playing the journey");
+            own_verb(data, &["journey", "run", journey]).await?;
+            std::fs::write(&played, journey)?;
+        }
+        let first = format!("JS-{}-000001", year_of(&played)?);
+        own_verb(data, &["case", "timeline", &first]).await?;
+        println!();
+    }
+    let program = program_for_people();
+    println!("地址  {url}   ({})", if arguments.simulated { "模拟中心 / simulated centre" } else { "真实中心 / real centre" });
+    println!("试试  {program} case list --data {}", data.display());
+    println!("      {program} verify --data {}", data.display());
+    println!("      {program} clock due --from 2026-09-30 --amount 5 --unit workday");
+    Ok(())
+}
+
+/// The year of the first case: the centre's, as its file remembers the play.
+fn year_of(_played: &Path) -> anyhow::Result<i16> {
+    Ok(jiff::Zoned::now().year())
+}
+
+/// How a person would call this program from where they are.
+fn program_for_people() -> String {
+    std::env::args().next().unwrap_or_else(|| "xiezhi".to_owned())
+}
+
+/// Runs one of our own verbs as a process of its own, through the public door.
+async fn own_verb(data: &Path, words: &[&str]) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("找不到自己的程序 / the program's own path")?;
+    let status = tokio::process::Command::new(program)
+        .args(words)
+        .arg("--data")
+        .arg(data)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .status()
+        .await?;
+    if !status.success() {
+        bail!("xiezhi {} 未成功 / did not succeed", words.join(" "));
+    }
+    Ok(())
+}
+
+/// Starts the centre again in the background and waits until it is ready.
+async fn detach(arguments: &UpArguments) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&arguments.data)?;
+    let log: PathBuf = arguments.data.join(LOG);
+    let out = std::fs::File::create(&log).with_context(|| format!("{} 无法写入 / cannot be written", log.display()))?;
+    let words = std::env::args_os().skip(1).filter(|word| word != "--detach");
+    let mut child = std::process::Command::new(std::env::current_exe()?)
+        .args(words)
+        .stdin(Stdio::null())
+        .stderr(Stdio::from(out.try_clone()?))
+        .stdout(Stdio::from(out))
+        .spawn()?;
+    let mut told = 0;
+    loop {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        for line in text.get(told..whole).unwrap_or_default().lines() {
+            if line == READY {
+                eprintln!("后台运行, 日志 {} / in the background, log {0}", log.display());
+                return Ok(());
+            }
+            println!("{line}");
+        }
+        told = whole;
+        if let Some(status) = child.try_wait()? {
+            bail!("中心未能启动 ({status}), 见 {} / the centre did not start, see {1}", log.display(), log.display());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
