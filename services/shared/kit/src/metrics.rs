@@ -110,9 +110,8 @@ impl Histogram {
 
 fn add_to(bits: &AtomicU64, amount: f64) {
     // The closure always gives a value, so this never fails.
-    let _ = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| {
-        Some((f64::from_bits(bits) + amount).to_bits())
-    });
+    let _ =
+        bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some((f64::from_bits(bits) + amount).to_bits()));
 }
 
 /// One series. A counter uses `count`, a gauge `bits`, a histogram all.

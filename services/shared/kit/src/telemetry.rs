@@ -20,7 +20,8 @@ use tracing_subscriber::{EnvFilter, Layer};
 const TRACEPARENT: &str = "traceparent";
 
 /// What is logged where `RUST_LOG` says nothing else.
-const DEFAULT_FILTER: &str = "info,sqlx=warn,hyper=warn,h2=warn,tower=warn,async_nats=warn,opentelemetry=warn,opentelemetry_sdk=warn";
+const DEFAULT_FILTER: &str =
+    "info,sqlx=warn,hyper=warn,h2=warn,tower=warn,async_nats=warn,opentelemetry=warn,opentelemetry_sdk=warn";
 
 /// How long the last spans may take to leave when the process ends.
 const FLUSH_WITHIN: Duration = Duration::from_secs(3);

@@ -126,6 +126,17 @@ fn a_token_whose_time_is_over_or_not_yet_come_is_refused() {
 }
 
 #[test]
+fn a_token_that_was_good_before_is_still_refused_once_its_time_is_over() {
+    let keys = keys();
+    let issued = keys.signer.sign(&handler(), Duration::from_secs(1)).unwrap();
+    assert!(keys.verifier.verify(&issued.token).is_ok());
+    assert!(keys.verifier.verify(&issued.token).is_ok(), "and again, from memory");
+    // A second of life and the seconds that two clocks may differ.
+    std::thread::sleep(Duration::from_millis(7100));
+    assert_eq!(keys.verifier.verify(&issued.token), Err(TokenError::Expired));
+}
+
+#[test]
 fn nobody_can_be_anonymous_by_token_and_nobody_can_be_nobody() {
     let keys = keys();
     let anonymous = Claims { kind: CallerKind::Anonymous, ..claims() };
@@ -311,10 +322,6 @@ async fn a_grant_that_was_brought_along_is_not_believed() {
     let keys = keys();
     let router = guarded(&keys, &Revocations::new());
     let mut request = Request::builder().uri("/grpc.health.v1.Health/Check").body(Body::empty()).unwrap();
-    request.extensions_mut().insert(Granted {
-        caller: handler(),
-        method: READ_STATE.to_owned(),
-        access: Access::Any,
-    });
+    request.extensions_mut().insert(Granted { caller: handler(), method: READ_STATE.to_owned(), access: Access::Any });
     assert_eq!(text(router.oneshot(request).await.unwrap()).await, "nobody");
 }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::Stream;
-use prost::Message;
 use kit::auth::token::KeyPair;
 use kit::auth::{Guard, Issuer, Policies, Revocations, TokenSigner, TokenVerifier};
 use kit::caller::{Caller, CallerKind, Granted};
 use kit::server::{LARGEST_MESSAGE, PeerCertificates, ServeError, ServerOptions, Serving, TlsFiles, serve};
+use prost::Message;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair as CertificateKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_stream::StreamExt;
@@ -175,7 +175,11 @@ async fn open_streams_of_a_disabled_account_end_whether_they_flow_or_wait() {
         let beside = house.client().await.download_blob(house.ask(SILENT)).await.unwrap().into_inner();
         house.revocations.push(account);
         let (status, took) = end_of(stream).await;
-        assert_eq!((status.code(), reason(&status)), (Code::Unauthenticated, "bus.account_disabled".to_owned()), "{kind}");
+        assert_eq!(
+            (status.code(), reason(&status)),
+            (Code::Unauthenticated, "bus.account_disabled".to_owned()),
+            "{kind}"
+        );
         assert!(took < Duration::from_secs(5), "{kind} ended after {took:?}");
         let still = tokio::time::timeout(Duration::from_millis(300), end_of(beside)).await;
         assert!(still.is_err(), "another's stream goes on");
@@ -263,7 +267,8 @@ async fn health_and_the_contract_are_open_and_what_is_not_in_it_does_not_exist()
     let house = house().await;
     let channel = house.channel().await;
     HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await.unwrap();
-    let mut reflection = tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient::new(channel.clone());
+    let mut reflection =
+        tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient::new(channel.clone());
     let question = tonic_reflection::pb::v1::ServerReflectionRequest {
         host: String::new(),
         message_request: Some(
@@ -275,7 +280,10 @@ async fn health_and_the_contract_are_open_and_what_is_not_in_it_does_not_exist()
     let mut answers = reflection.server_reflection_info(tokio_stream::once(question)).await.unwrap().into_inner();
     let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
     assert!(
-        matches!(answer, tonic_reflection::pb::v1::server_reflection_response::MessageResponse::FileDescriptorResponse(_)),
+        matches!(
+            answer,
+            tonic_reflection::pb::v1::server_reflection_response::MessageResponse::FileDescriptorResponse(_)
+        ),
         "{answer:?}"
     );
     let mut grpc = tonic::client::Grpc::new(channel);
@@ -393,7 +401,8 @@ async fn over_tls_the_server_proves_itself_and_a_client_may_too() {
     let papers = Papers::new();
     let house = house_with(|options| options.tls = Some(papers.files())).await;
     assert!(house.serving.url().starts_with("https://"));
-    let trusting = || ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&papers.authority)).domain_name("localhost");
+    let trusting =
+        || ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&papers.authority)).domain_name("localhost");
 
     let mut client = over_tls(&house, trusting()).await.unwrap();
     let mut stream = client.download_blob(house.ask(ONE)).await.unwrap().into_inner();
@@ -409,7 +418,8 @@ async fn over_tls_the_server_proves_itself_and_a_client_may_too() {
 async fn over_tls_neither_side_takes_papers_of_another_authority() {
     let (papers, others) = (Papers::new(), Papers::new());
     let house = house_with(|options| options.tls = Some(papers.files())).await;
-    let distrusting = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&others.authority)).domain_name("localhost");
+    let distrusting =
+        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&others.authority)).domain_name("localhost");
     assert!(over_tls(&house, distrusting).await.is_err());
 
     let forged = ClientTlsConfig::new()
@@ -440,7 +450,8 @@ async fn files_that_are_no_certificates_are_named() {
     let guard = Arc::new(Guard::new(verifier, Policies::embedded().unwrap(), Revocations::new()));
     let mut options = ServerOptions::at("127.0.0.1:0".parse().unwrap());
     options.tls = Some(papers.files());
-    let refused = serve(options.clone(), axum::Router::new(), axum::Router::new(), Arc::clone(&guard)).await.unwrap_err();
+    let refused =
+        serve(options.clone(), axum::Router::new(), axum::Router::new(), Arc::clone(&guard)).await.unwrap_err();
     assert!(refused.says().en.contains("TLS") && refused.says().zh.contains("server.pem"), "{:?}", refused.says());
     options.tls = Some(TlsFiles { key: Path::new("/nowhere/at/all").to_owned(), ..Papers::new().files() });
     assert!(serve(options, axum::Router::new(), axum::Router::new(), guard).await.is_err());

@@ -183,7 +183,8 @@ impl Policies {
         let resource = uid("Xiezhi::Resource", "it")?;
         let entities = entities(question, owner, &principal, &resource)?;
         // The policies were checked against the schema at the start, and what is asked is made here: no need to check it again.
-        let request = Request::new(principal, action, resource, Context::empty(), None).map_err(|error| error.to_string())?;
+        let request =
+            Request::new(principal, action, resource, Context::empty(), None).map_err(|error| error.to_string())?;
         let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
         let errors: Vec<String> = response.diagnostics().errors().map(ToString::to_string).collect();
         if !errors.is_empty() {
@@ -195,20 +196,13 @@ impl Policies {
     }
 }
 
-fn entities(
-    question: &Question,
-    owner: &str,
-    principal: &EntityUid,
-    resource: &EntityUid,
-) -> Result<Entities, String> {
+fn entities(question: &Question, owner: &str, principal: &EntityUid, resource: &EntityUid) -> Result<Entities, String> {
     let text = |value: &str| RestrictedExpression::new_string(value.to_owned());
     let roles: HashSet<EntityUid> =
         question.roles.iter().map(|role| uid("Xiezhi::Role", role)).collect::<Result<_, _>>()?;
     let mut all: Vec<Entity> = roles.iter().map(|role| Entity::new_no_attrs(role.clone(), HashSet::new())).collect();
-    let attributes = HashMap::from([
-        ("unit".to_owned(), text(&question.unit)),
-        ("kind".to_owned(), text(question.kind.as_str())),
-    ]);
+    let attributes =
+        HashMap::from([("unit".to_owned(), text(&question.unit)), ("kind".to_owned(), text(question.kind.as_str()))]);
     all.push(Entity::new(principal.clone(), attributes, roles).map_err(|error| error.to_string())?);
     let units = HashMap::from([("units".to_owned(), RestrictedExpression::new_set([text(owner)]))]);
     all.push(Entity::new(resource.clone(), units, HashSet::new()).map_err(|error| error.to_string())?);
@@ -247,7 +241,8 @@ mod tests {
 
     use super::*;
 
-    const OPEN: &str = r#"permit (principal in Xiezhi::Role::"clerk", action == Xiezhi::Action::"case.read", resource);"#;
+    const OPEN: &str =
+        r#"permit (principal in Xiezhi::Role::"clerk", action == Xiezhi::Action::"case.read", resource);"#;
     const OWN: &str = r#"permit (principal in Xiezhi::Role::"handler", action == Xiezhi::Action::"case.read", resource)
         when { resource.units.contains(principal.unit) };"#;
 

@@ -66,7 +66,9 @@ impl Revocations {
         for (number, source) in sources.iter().enumerate() {
             match source.accounts().await {
                 Ok(accounts) => self.heard(number, accounts),
-                Err(error) => warn!(%error, source = number, "disabled accounts could not be read, the last known ones stand"),
+                Err(error) => {
+                    warn!(%error, source = number, "disabled accounts could not be read, the last known ones stand")
+                }
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Tokens: short-lived, signed with Ed25519, and bound to one centre and its kind of time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ed25519_dalek::SigningKey;
@@ -18,6 +19,9 @@ use crate::refusal::{Refusal, Sentence};
 
 /// The longest life of a token.
 pub const LONGEST_LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// So many tokens are remembered as checked; a centre has fewer accounts.
+const REMEMBERED: usize = 4096;
 
 /// Whom every token is for.
 const AUDIENCE: &str = "xiezhi";
@@ -224,6 +228,8 @@ pub struct Verified {
 pub struct TokenVerifier {
     keys: Vec<DecodingKey>,
     validation: Validation,
+    /// Tokens that were found good, so that a caller's next call needs no signature check. Clones share them.
+    checked: Arc<RwLock<HashMap<String, Verified>>>,
 }
 
 impl fmt::Debug for TokenVerifier {
@@ -253,7 +259,7 @@ impl TokenVerifier {
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.leeway = LEEWAY_SECONDS;
-        Ok(Self { keys, validation })
+        Ok(Self { keys, validation, checked: Arc::default() })
     }
 
     /// Reads a token, or says why it does not count. Keys named or linked in its header are not looked at.
@@ -261,6 +267,23 @@ impl TokenVerifier {
         if token.len() > LONGEST_TOKEN {
             return Err(TokenError::Invalid);
         }
+        let now = SystemTime::now();
+        let known = self.checked.read().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
+        if let Some(verified) = known.filter(|verified| now < verified.expires_at) {
+            return Ok(verified);
+        }
+        let verified = self.check(token)?;
+        let mut checked = self.checked.write().unwrap_or_else(PoisonError::into_inner);
+        if checked.len() >= REMEMBERED {
+            checked.retain(|_, verified| now < verified.expires_at);
+        }
+        if checked.len() < REMEMBERED {
+            checked.insert(token.to_owned(), verified.clone());
+        }
+        Ok(verified)
+    }
+
+    fn check(&self, token: &str) -> Result<Verified, TokenError> {
         let mut last = TokenError::Invalid;
         for key in &self.keys {
             match jsonwebtoken::decode::<Claims>(token, key, &self.validation) {

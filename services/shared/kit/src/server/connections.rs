@@ -134,8 +134,9 @@ async fn serve_one((stream, from, tls, door, watcher): (TcpStream, SocketAddr, O
         Err(_) => return debug!(%from, "a TLS handshake took too long"),
     };
     let certificates = stream.get_ref().1.peer_certificates();
-    let certificates = certificates
-        .map(|shown| PeerCertificates(Arc::new(shown.iter().map(|certificate| certificate.clone().into_owned()).collect())));
+    let certificates = certificates.map(|shown| {
+        PeerCertificates(Arc::new(shown.iter().map(|certificate| certificate.clone().into_owned()).collect()))
+    });
     converse(stream, Visit { door, info, certificates }, watcher).await;
 }
 

@@ -98,8 +98,9 @@ impl Measured {
 }
 
 fn too_large(length: usize) -> Status {
-    let description =
-        format!("a request has at most {LARGEST_MESSAGE} bytes, this one has {length}; files go through BlobService in chunks");
+    let description = format!(
+        "a request has at most {LARGEST_MESSAGE} bytes, this one has {length}; files go through BlobService in chunks"
+    );
     Refusal::field("request", description).into()
 }
 

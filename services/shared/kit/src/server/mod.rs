@@ -146,10 +146,8 @@ pub async fn serve(
     let (health, health_door) = tonic_health::server::health_reporter();
     let rpc = Routes::from(rpc).add_service(health_door).add_service(reflection()?).into_axum_router();
     let stop = CancellationToken::new();
-    let door = connections::Door {
-        rpc: guarded(rpc, guard, options.most_at_once),
-        web: with_figures(web, stop.clone()),
-    };
+    let door =
+        connections::Door { rpc: guarded(rpc, guard, options.most_at_once), web: with_figures(web, stop.clone()) };
     let tls = acceptor.is_some();
     let task = tokio::spawn(connections::accept(listener, acceptor, door, stop.clone(), options.drain));
     info!(%address, tls, "listening on {address}");
@@ -172,7 +170,8 @@ fn with_figures(web: axum::Router, stop: CancellationToken) -> axum::Router {
     let alive = move || {
         let ending = stop.is_cancelled();
         async move {
-            if ending { (StatusCode::SERVICE_UNAVAILABLE, "ending\n") } else { (StatusCode::OK, "ok\n") }.into_response()
+            if ending { (StatusCode::SERVICE_UNAVAILABLE, "ending\n") } else { (StatusCode::OK, "ok\n") }
+                .into_response()
         }
     };
     web.route("/metrics", get(figures)).route("/healthz", get(alive))

@@ -99,7 +99,8 @@ impl Watch {
         }
         self.span.record("rpc.response.status_code", name.as_str());
         // What a caller did wrong is no failure of ours.
-        if matches!(code, Code::Unknown | Code::Internal | Code::DataLoss | Code::Unavailable | Code::DeadlineExceeded) {
+        if matches!(code, Code::Unknown | Code::Internal | Code::DataLoss | Code::Unavailable | Code::DeadlineExceeded)
+        {
             self.span.record("otel.status_code", "ERROR");
         }
     }
