@@ -106,16 +106,10 @@ impl Case {
     ) -> Vec<Event> {
         let mut events = Vec::new();
         if !warned.is_empty() {
-            events.push(Event::ClocksWarned {
-                clocks: warned,
-                at: now,
-            });
+            events.push(Event::ClocksWarned { clocks: warned, at: now });
         }
         if !breached.is_empty() {
-            events.push(Event::ClocksBreached {
-                clocks: breached,
-                late_by,
-            });
+            events.push(Event::ClocksBreached { clocks: breached, late_by });
         }
         events.extend(stopped.into_events());
         events
@@ -182,9 +176,7 @@ fn answer_clock(
     book: &RuleBook,
     now: Timestamp,
 ) -> Result<Clock, NotHeard> {
-    let rule = book
-        .rule(code)
-        .ok_or_else(|| NotHeard::Rule(code.clone()))?;
+    let rule = book.rule(code).ok_or_else(|| NotHeard::Rule(code.clone()))?;
     let counted = clock::count(book, rule, now, &[], 0)?;
     Ok(Clock {
         kind: format!("{code}/{id}"),
@@ -208,11 +200,7 @@ fn answer_clock(
 }
 
 /// What a clock will do by itself and has not done yet. A clock that is stopped or stands still does nothing.
-fn alarms(
-    clock: &Clock,
-    ledger: &Ledger,
-    book: &RuleBook,
-) -> Result<Vec<(Timestamp, Alarm)>, ClockError> {
+fn alarms(clock: &Clock, ledger: &Ledger, book: &RuleBook) -> Result<Vec<(Timestamp, Alarm)>, ClockError> {
     let mut alarms = Vec::new();
     if !clock.is_ticking() {
         return Ok(alarms);
@@ -230,8 +218,7 @@ fn alarms(
     if running {
         warnings(clock, rule, book, &mut alarms)?;
     }
-    let pressed = matches!(clock.subject, Subject::Case | Subject::Order(_))
-        && !pressed_through_head(ledger, rule);
+    let pressed = matches!(clock.subject, Subject::Case | Subject::Order(_)) && !pressed_through_head(ledger, rule);
     if pressed {
         rungs(clock, book, &mut alarms)?;
     }
@@ -246,12 +233,7 @@ fn warnings(
 ) -> Result<(), ClockError> {
     let mut moments = Vec::with_capacity(rule.warn_before.len());
     for warning in &rule.warn_before {
-        moments.push(vocab::before(
-            clock.due_at,
-            warning.amount,
-            warning.unit,
-            &book.calendar,
-        )?);
+        moments.push(vocab::before(clock.due_at, warning.amount, warning.unit, &book.calendar)?);
     }
     moments.sort_unstable();
     for (count, at) in (1_u32..).zip(moments) {
@@ -263,11 +245,7 @@ fn warnings(
 }
 
 /// The rungs still to come, each no sooner than the working day after the one before: an outage of ours must not bury a unit.
-fn rungs(
-    clock: &Clock,
-    book: &RuleBook,
-    alarms: &mut Vec<(Timestamp, Alarm)>,
-) -> Result<(), ClockError> {
+fn rungs(clock: &Clock, book: &RuleBook, alarms: &mut Vec<(Timestamp, Alarm)>) -> Result<(), ClockError> {
     let earliest = match clock.served_at {
         Some(at) => Some(vocab::after(at, 1, vocab::Unit::Workday, &book.calendar)?),
         None => None,

@@ -88,10 +88,7 @@ impl Case {
 
     /// The clock of this kind in its latest round, to change it.
     pub(crate) fn clock_mut(&mut self, kind: &str) -> Option<&mut Clock> {
-        self.clocks
-            .iter_mut()
-            .rev()
-            .find(|clock| clock.kind == kind)
+        self.clocks.iter_mut().rev().find(|clock| clock.kind == kind)
     }
 
     /// Takes a fact in and says which clocks it started and stopped. On an error the case must be thrown away.
@@ -108,10 +105,7 @@ impl Case {
         let mut started = Vec::new();
         let mut stopped = Stopped::default();
         for wanted in derive::wanted(&self.ledger, book)? {
-            let place = self
-                .clocks
-                .iter()
-                .position(|clock| clock.round == wanted.round && clock.kind == wanted.kind);
+            let place = self.clocks.iter().position(|clock| clock.round == wanted.round && clock.kind == wanted.kind);
             let known = place.and_then(|place| self.clocks.get_mut(place));
             match known {
                 Some(clock) if clock.anchor_at == wanted.anchor_at => {
@@ -140,20 +134,16 @@ impl Case {
     }
 
     pub(crate) fn insert(&mut self, clock: Clock) {
-        let place = self.clocks.partition_point(|other| {
-            (other.round, other.kind.as_str()) <= (clock.round, clock.kind.as_str())
-        });
+        let place = self
+            .clocks
+            .partition_point(|other| (other.round, other.kind.as_str()) <= (clock.round, clock.kind.as_str()));
         self.clocks.insert(place, clock);
     }
 
     /// A round that ended asks no more answers.
     fn end_answers(&mut self, stopped: &mut Stopped) {
         for clock in &mut self.clocks {
-            let ended = self
-                .ledger
-                .rounds
-                .get(&clock.round)
-                .and_then(|round| round.ended);
+            let ended = self.ledger.rounds.get(&clock.round).and_then(|round| round.ended);
             if let (Subject::Answer(_), Some(at), true) = (clock.subject, ended, clock.is_open()) {
                 clock.stop(at);
                 stopped.note(at, &clock.kind);
@@ -165,14 +155,8 @@ impl Case {
 /// A clock the facts demand for the first time, or anew from another moment.
 fn begin(wanted: &Wanted<'_>, book: &RuleBook) -> Result<Clock, NotHeard> {
     let (counted, citation) = match &wanted.adopted {
-        Some(deadline) => (
-            clock::adopt(book, wanted.rule, deadline)?,
-            deadline.citation.clone(),
-        ),
-        None => (
-            clock::count(book, wanted.rule, wanted.anchor_at, &[], 0)?,
-            None,
-        ),
+        Some(deadline) => (clock::adopt(book, wanted.rule, deadline)?, deadline.citation.clone()),
+        None => (clock::count(book, wanted.rule, wanted.anchor_at, &[], 0)?, None),
     };
     let mut clock = Clock {
         kind: wanted.kind.clone(),
@@ -231,8 +215,6 @@ impl Stopped {
     }
 
     pub(crate) fn into_events(self) -> impl Iterator<Item = Event> {
-        self.0
-            .into_iter()
-            .map(|(at, kinds)| Event::ClocksStopped { kinds, at })
+        self.0.into_iter().map(|(at, kinds)| Event::ClocksStopped { kinds, at })
     }
 }

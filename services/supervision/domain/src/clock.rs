@@ -3,10 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use vocab::{
-    Citation, ClockError, ClockRule, ConsultationId, Pause, RuleCode, SupervisionOrderId,
-    WorkOrderId,
-};
+use vocab::{Citation, ClockError, ClockRule, ConsultationId, Pause, RuleCode, SupervisionOrderId, WorkOrderId};
 
 use crate::heard::Deadline;
 use crate::rulebook::RuleBook;
@@ -139,11 +136,7 @@ pub fn count(
 }
 
 /// Adopts a deadline that another service has counted; what it did not say is counted from the rule where that agrees.
-pub fn adopt(
-    book: &RuleBook,
-    rule: &ClockRule,
-    deadline: &Deadline,
-) -> Result<Counted, ClockError> {
+pub fn adopt(book: &RuleBook, rule: &ClockRule, deadline: &Deadline) -> Result<Counted, ClockError> {
     let own = count(book, rule, deadline.anchor_at, &[], 0)?;
     if own.due_at == deadline.due_at {
         return Ok(own);
@@ -166,19 +159,13 @@ impl Clock {
     /// True while its time goes by or has run out.
     #[must_use]
     pub const fn is_ticking(&self) -> bool {
-        matches!(
-            self.state,
-            ClockState::Running | ClockState::Breached { .. }
-        )
+        matches!(self.state, ClockState::Running | ClockState::Breached { .. })
     }
 
     /// True where it ran out before anybody acted.
     #[must_use]
     pub const fn is_late(&self) -> bool {
-        matches!(
-            self.state,
-            ClockState::Breached { .. } | ClockState::Stopped { late: true, .. }
-        )
+        matches!(self.state, ClockState::Breached { .. } | ClockState::Stopped { late: true, .. })
     }
 
     /// The pause that lasts.
@@ -203,16 +190,11 @@ impl Clock {
 
     /// Stops it at a moment. A clock that stood still then is in time.
     pub fn stop(&mut self, at: Timestamp) {
-        let stood_still = self
-            .pauses
-            .iter()
-            .any(|pause| pause.from <= at && pause.until.is_none_or(|until| at <= until));
+        let stood_still =
+            self.pauses.iter().any(|pause| pause.from <= at && pause.until.is_none_or(|until| at <= until));
         if let Some(pause) = self.pauses.iter_mut().find(|pause| pause.until.is_none()) {
             pause.until = Some(at.max(pause.from));
         }
-        self.state = ClockState::Stopped {
-            at,
-            late: !stood_still && at > self.due_at,
-        };
+        self.state = ClockState::Stopped { at, late: !stood_still && at > self.due_at };
     }
 }

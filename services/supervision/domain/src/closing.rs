@@ -114,40 +114,24 @@ pub struct Member {
 impl Case {
     /// The case was handled: a proof begins, or, where the last one was refused, another attempt.
     pub(crate) fn begin_closing(&mut self, lead: &UnitCode, round: u32, at: Timestamp) {
-        let last = self
-            .closings
-            .iter_mut()
-            .rev()
-            .find(|closing| closing.round == round);
+        let last = self.closings.iter_mut().rev().find(|closing| closing.round == round);
         let attempt = match last {
             Some(open) if open.decision.is_none() => {
                 open.lead = lead.clone();
                 open.handled_at = at;
                 return;
             }
-            Some(Closing {
-                decision: Some(Decision::Approved { .. }),
-                ..
-            }) => return,
+            Some(Closing { decision: Some(Decision::Approved { .. }), .. }) => return,
             Some(refused) => refused.attempt + 1,
             None => 1,
         };
-        self.closings.push(Closing {
-            round,
-            attempt,
-            lead: lead.clone(),
-            handled_at: at,
-            decision: None,
-        });
+        self.closings.push(Closing { round, attempt, lead: lead.clone(), handled_at: at, decision: None });
     }
 
     /// The last attempt of a round; 0 means the latest round that has one.
     #[must_use]
     pub fn closing(&self, round: u32) -> Option<&Closing> {
-        self.closings
-            .iter()
-            .rev()
-            .find(|closing| round == 0 || closing.round == round)
+        self.closings.iter().rev().find(|closing| round == 0 || closing.round == round)
     }
 
     /// The machine's checks of a round.
@@ -159,6 +143,16 @@ impl Case {
             self.operations_finished(round),
             self.notice_served(round, members),
         ]
+    }
+
+    /// True where every machine check holds, as far as the head's own file tells; its members' replies are theirs to show.
+    #[must_use]
+    pub fn is_proven_but_members(&self, round: u32) -> bool {
+        let replied = self.ledger.rounds.get(&round).is_some_and(|round| round.has(&notice_subject(NoticeKind::Reply)));
+        replied
+            && self.evidence(round).check.holds
+            && self.shares_closed(round).check.holds
+            && self.operations_finished(round).check.holds
     }
 
     fn evidence(&self, round: u32) -> Finding {
@@ -176,11 +170,7 @@ impl Case {
     }
 
     fn shares_closed(&self, round: u32) -> Finding {
-        let handled = self
-            .ledger
-            .rounds
-            .get(&round)
-            .is_some_and(|round| round.has(HANDLED));
+        let handled = self.ledger.rounds.get(&round).is_some_and(|round| round.has(HANDLED));
         let open = self
             .ledger
             .orders_of(round)
@@ -192,39 +182,22 @@ impl Case {
 
     fn operations_finished(&self, round: u32) -> Finding {
         // An escalation whose proposal has not reached us yet is an operation that is not finished.
-        let escalated = self
-            .ledger
-            .rounds
-            .get(&round)
-            .is_some_and(|round| round.escalations > 0);
+        let escalated = self.ledger.rounds.get(&round).is_some_and(|round| round.escalations > 0);
         let known = !escalated || !self.ledger.operations.is_empty();
-        let open = self
-            .ledger
-            .operations
-            .iter()
-            .filter(|(_, end)| end.is_none())
-            .map(|(id, _)| id.to_string())
-            .collect();
+        let open =
+            self.ledger.operations.iter().filter(|(_, end)| end.is_none()).map(|(id, _)| id.to_string()).collect();
         finding(CheckCode::OperationsFinished, known, open)
     }
 
     fn notice_served(&self, round: u32, members: &[Member]) -> Finding {
-        let served = self
-            .ledger
-            .rounds
-            .get(&round)
-            .is_some_and(|round| round.has(&notice_subject(NoticeKind::Reply)));
+        let served = self.ledger.rounds.get(&round).is_some_and(|round| round.has(&notice_subject(NoticeKind::Reply)));
         let mut missing: Vec<String> = members
             .iter()
             .filter(|member| member.open && member.reply_round < round)
             .map(|member| member.id.to_string())
             .collect();
         // A member that was linked and of which nothing was heard yet has no reply either.
-        let unheard = self
-            .ledger
-            .members
-            .iter()
-            .filter(|id| !members.iter().any(|member| member.id == **id));
+        let unheard = self.ledger.members.iter().filter(|id| !members.iter().any(|member| member.id == **id));
         missing.extend(unheard.map(ToString::to_string));
         if !served {
             missing.insert(0, self.id.to_string());
@@ -234,11 +207,5 @@ impl Case {
 }
 
 fn finding(code: CheckCode, begun: bool, missing: Vec<String>) -> Finding {
-    Finding {
-        check: Check {
-            code,
-            holds: begun && missing.is_empty(),
-        },
-        missing,
-    }
+    Finding { check: Check { code, holds: begun && missing.is_empty() }, missing }
 }

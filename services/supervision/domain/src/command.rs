@@ -42,22 +42,16 @@ impl Case {
         book: &RuleBook,
         at: Timestamp,
     ) -> Result<Vec<Event>, Refusal> {
-        let clock = self
-            .clock_mut(kind)
-            .ok_or_else(|| Refusal::NoClock(kind.to_owned()))?;
+        let clock = self.clock_mut(kind).ok_or_else(|| Refusal::NoClock(kind.to_owned()))?;
         must_run(clock, at)?;
-        let rule = book
-            .rule(&clock.rule)
-            .ok_or_else(|| Refusal::NotExtensible(clock.rule.clone()))?;
+        let rule = book.rule(&clock.rule).ok_or_else(|| Refusal::NotExtensible(clock.rule.clone()))?;
         let extension = rule
             .extension
             .as_ref()
             .filter(|extension| extension.times > 0)
             .ok_or_else(|| Refusal::NotExtensible(clock.rule.clone()))?;
         if approver.unit != clock.holder {
-            return Err(Refusal::NotTheHolder {
-                holder: clock.holder.clone(),
-            });
+            return Err(Refusal::NotTheHolder { holder: clock.holder.clone() });
         }
         if !approver.posts.contains(&extension.approver) {
             return Err(Refusal::NotTheHead);
@@ -66,68 +60,31 @@ impl Case {
             return Err(Refusal::ExtendedBefore);
         }
         if amount == 0 || amount > extension.max_amount {
-            return Err(Refusal::TooMuch {
-                max: extension.max_amount,
-            });
+            return Err(Refusal::TooMuch { max: extension.max_amount });
         }
         let counted = clock::count(book, rule, clock.anchor_at, &clock.pauses, amount)?;
         clock.recount(&counted);
-        clock.extension = Some(Granted {
-            amount,
-            reason,
-            by: approver.account.clone(),
-            at,
-        });
+        clock.extension = Some(Granted { amount, reason, by: approver.account.clone(), at });
         begin_ladder_anew(clock);
-        Ok(vec![Event::ClocksExtended {
-            clocks: vec![clock.clone()],
-            by: approver.account.clone(),
-        }])
+        Ok(vec![Event::ClocksExtended { clocks: vec![clock.clone()], by: approver.account.clone() }])
     }
 
     /// 中止: for a reason the rule lists, before the time is up.
-    pub fn pause(
-        &mut self,
-        kind: &str,
-        reason: &str,
-        book: &RuleBook,
-        at: Timestamp,
-    ) -> Result<Vec<Event>, Refusal> {
-        let clock = self
-            .clock_mut(kind)
-            .ok_or_else(|| Refusal::NoClock(kind.to_owned()))?;
+    pub fn pause(&mut self, kind: &str, reason: &str, book: &RuleBook, at: Timestamp) -> Result<Vec<Event>, Refusal> {
+        let clock = self.clock_mut(kind).ok_or_else(|| Refusal::NoClock(kind.to_owned()))?;
         must_run(clock, at)?;
-        let listed = book
-            .rule(&clock.rule)
-            .is_some_and(|rule| rule.pausable.iter().any(|listed| listed == reason));
+        let listed = book.rule(&clock.rule).is_some_and(|rule| rule.pausable.iter().any(|listed| listed == reason));
         if !listed {
-            return Err(Refusal::NotPausable {
-                rule: clock.rule.clone(),
-                reason: reason.to_owned(),
-            });
+            return Err(Refusal::NotPausable { rule: clock.rule.clone(), reason: reason.to_owned() });
         }
-        clock.pauses.push(Pause {
-            reason: reason.to_owned(),
-            from: at,
-            until: None,
-        });
+        clock.pauses.push(Pause { reason: reason.to_owned(), from: at, until: None });
         clock.state = ClockState::Paused;
-        Ok(vec![Event::ClocksPaused {
-            clocks: vec![clock.clone()],
-            reason: reason.to_owned(),
-        }])
+        Ok(vec![Event::ClocksPaused { clocks: vec![clock.clone()], reason: reason.to_owned() }])
     }
 
     /// 恢复: the reason has ended; the time that stood still does not count.
-    pub fn resume(
-        &mut self,
-        kind: &str,
-        book: &RuleBook,
-        at: Timestamp,
-    ) -> Result<Vec<Event>, Refusal> {
-        let clock = self
-            .clock_mut(kind)
-            .ok_or_else(|| Refusal::NoClock(kind.to_owned()))?;
+    pub fn resume(&mut self, kind: &str, book: &RuleBook, at: Timestamp) -> Result<Vec<Event>, Refusal> {
+        let clock = self.clock_mut(kind).ok_or_else(|| Refusal::NoClock(kind.to_owned()))?;
         if !clock.is_open() {
             return Err(Refusal::Stopped);
         }
@@ -135,16 +92,12 @@ impl Case {
             return Err(Refusal::NotPaused);
         };
         pause.until = Some(at.max(pause.from));
-        let rule = book
-            .rule(&clock.rule)
-            .ok_or_else(|| Refusal::NotExtensible(clock.rule.clone()))?;
+        let rule = book.rule(&clock.rule).ok_or_else(|| Refusal::NotExtensible(clock.rule.clone()))?;
         let counted = clock::count(book, rule, clock.anchor_at, &clock.pauses, clock.granted())?;
         clock.recount(&counted);
         clock.state = ClockState::Running;
         begin_ladder_anew(clock);
-        Ok(vec![Event::ClocksMoved {
-            clocks: vec![clock.clone()],
-        }])
+        Ok(vec![Event::ClocksMoved { clocks: vec![clock.clone()] }])
     }
 
     /// 督办回复: the unit answers what was asked of it.
@@ -168,21 +121,11 @@ impl Case {
         }
         order.answered_at = Some(at);
         order.answered_by = Some(account.to_owned());
-        let mut events = vec![Event::SupervisionOrderAnswered {
-            order: id,
-            unit: order.unit.clone(),
-            at,
-        }];
-        let clock = self
-            .clocks
-            .iter_mut()
-            .find(|clock| clock.subject == Subject::Answer(id) && clock.is_open());
+        let mut events = vec![Event::SupervisionOrderAnswered { order: id, unit: order.unit.clone(), at }];
+        let clock = self.clocks.iter_mut().find(|clock| clock.subject == Subject::Answer(id) && clock.is_open());
         if let Some(clock) = clock {
             clock.stop(at);
-            events.push(Event::ClocksStopped {
-                kinds: vec![clock.kind.clone()],
-                at,
-            });
+            events.push(Event::ClocksStopped { kinds: vec![clock.kind.clone()], at });
         }
         Ok(events)
     }
@@ -196,34 +139,14 @@ impl Case {
         at: Timestamp,
     ) -> Result<Vec<Event>, Refusal> {
         let round = self.may_decide(checker)?.round;
-        let mut checks: Vec<Check> = self
-            .findings(round, members)
-            .into_iter()
-            .map(|finding| finding.check)
-            .collect();
-        let missing: Vec<CheckCode> = checks
-            .iter()
-            .filter(|check| !check.holds)
-            .map(|check| check.code)
-            .collect();
+        let mut checks: Vec<Check> = self.findings(round, members).into_iter().map(|finding| finding.check).collect();
+        let missing: Vec<CheckCode> = checks.iter().filter(|check| !check.holds).map(|check| check.code).collect();
         if !missing.is_empty() {
             return Err(Refusal::ChecksMissing(missing));
         }
-        checks.push(Check {
-            code: CheckCode::SecondUnit,
-            holds: true,
-        });
-        self.decide(Decision::Approved {
-            unit: checker.unit.clone(),
-            by: checker.account.clone(),
-            at,
-        });
-        let approved = Event::ClosingApproved {
-            round,
-            checks,
-            unit: checker.unit.clone(),
-            at,
-        };
+        checks.push(Check { code: CheckCode::SecondUnit, holds: true });
+        self.decide(Decision::Approved { unit: checker.unit.clone(), by: checker.account.clone(), at });
+        let approved = Event::ClosingApproved { round, checks, unit: checker.unit.clone(), at };
         self.said_of_closing(APPROVED, round, approved, book, at)
     }
 
@@ -238,22 +161,12 @@ impl Case {
         at: Timestamp,
     ) -> Result<Vec<Event>, Refusal> {
         let round = self.may_decide(checker)?.round;
-        let is_share = self
-            .ledger
-            .orders_of(round)
-            .any(|(id, share)| *id == order && share.completed_at.is_some());
+        let is_share = self.ledger.orders_of(round).any(|(id, share)| *id == order && share.completed_at.is_some());
         if !is_share {
             return Err(Refusal::NotAShare(order));
         }
-        let mut checks: Vec<Check> = self
-            .findings(round, members)
-            .into_iter()
-            .map(|finding| finding.check)
-            .collect();
-        checks.push(Check {
-            code: CheckCode::SecondUnit,
-            holds: false,
-        });
+        let mut checks: Vec<Check> = self.findings(round, members).into_iter().map(|finding| finding.check).collect();
+        checks.push(Check { code: CheckCode::SecondUnit, holds: false });
         self.decide(Decision::Refused {
             unit: checker.unit.clone(),
             by: checker.account.clone(),
@@ -261,13 +174,7 @@ impl Case {
             order,
             reason: reason.to_owned(),
         });
-        let refused = Event::ClosingRefused {
-            round,
-            checks,
-            order,
-            reason: reason.to_owned(),
-            at,
-        };
+        let refused = Event::ClosingRefused { round, checks, order, reason: reason.to_owned(), at };
         self.said_of_closing(REFUSED, round, refused, book, at)
     }
 
@@ -295,23 +202,13 @@ impl Case {
         if closing.decision.is_some() {
             return Err(Refusal::Decided);
         }
-        let ended = self
-            .ledger
-            .rounds
-            .get(&closing.round)
-            .is_some_and(|round| round.ended.is_some());
+        let ended = self.ledger.rounds.get(&closing.round).is_some_and(|round| round.ended.is_some());
         if ended {
             return Err(Refusal::CaseEnded);
         }
-        let handled = closing.lead == checker.unit
-            || self
-                .ledger
-                .handling_units(closing.round)
-                .contains(&checker.unit);
+        let handled = closing.lead == checker.unit || self.ledger.handling_units(closing.round).contains(&checker.unit);
         if handled {
-            return Err(Refusal::HandledIt {
-                unit: checker.unit.to_string(),
-            });
+            return Err(Refusal::HandledIt { unit: checker.unit.to_string() });
         }
         Ok(closing)
     }

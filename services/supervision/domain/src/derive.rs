@@ -49,21 +49,14 @@ fn starts_case_clock(anchor: &str) -> bool {
             | "assignment.case.escalated"
             | "assignment.case.handled"
     ) || anchor == NOTICE
-        || anchor
-            .strip_prefix(NOTICE)
-            .is_some_and(|rest| rest.starts_with('.'))
+        || anchor.strip_prefix(NOTICE).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Every clock the facts demand.
-pub fn wanted<'book>(
-    ledger: &Ledger,
-    book: &'book RuleBook,
-) -> Result<Vec<Wanted<'book>>, UnknownRule> {
+pub fn wanted<'book>(ledger: &Ledger, book: &'book RuleBook) -> Result<Vec<Wanted<'book>>, UnknownRule> {
     let mut wanted = Vec::new();
     for (number, round) in &ledger.rounds {
-        let starting = book
-            .active()
-            .filter(|rule| starts_case_clock(&rule.anchor) && !book.is_adopted(&rule.id));
+        let starting = book.active().filter(|rule| starts_case_clock(&rule.anchor) && !book.is_adopted(&rule.id));
         for rule in starting {
             wanted.extend(case_clock(ledger, book, *number, round, rule));
         }
@@ -105,11 +98,7 @@ fn case_clock<'book>(
     let repeats = matches!(rule.anchor.as_str(), HANDLED | CONSULTED);
     let anchor_at = if repeats { anchor.last } else { anchor.first };
     // A fact from before that, or from before the case came back, does not stop the clock.
-    let since = if repeats || round.returns > 0 {
-        anchor_at
-    } else {
-        Timestamp::MIN
-    };
+    let since = if repeats || round.returns > 0 { anchor_at } else { Timestamp::MIN };
     let stopped_at = rule
         .stops
         .iter()
@@ -117,9 +106,7 @@ fn case_clock<'book>(
         .chain(round.ended.map(|at| (&rule.anchor, at)))
         .min_by_key(|(_, at)| *at);
     // Intake speaks in its own order: what it said before the anchor, such as the link to a head, leaves no clock to start.
-    if from_intake
-        && stopped_at.is_some_and(|(subject, at)| subject.starts_with("intake.") && at < anchor_at)
-    {
+    if from_intake && stopped_at.is_some_and(|(subject, at)| subject.starts_with("intake.") && at < anchor_at) {
         return None;
     }
     let stopped_at = stopped_at.map(|(_, at)| at);
@@ -145,12 +132,8 @@ fn holder(ledger: &Ledger, book: &RuleBook, rule: &ClockRule) -> String {
     unit.unwrap_or(&book.centre).to_string()
 }
 
-fn find<'book>(
-    book: &'book RuleBook,
-    deadline: &Deadline,
-) -> Result<&'book ClockRule, UnknownRule> {
-    book.rule(&deadline.rule)
-        .ok_or_else(|| UnknownRule(deadline.rule.clone()))
+fn find<'book>(book: &'book RuleBook, deadline: &Deadline) -> Result<&'book ClockRule, UnknownRule> {
+    book.rule(&deadline.rule).ok_or_else(|| UnknownRule(deadline.rule.clone()))
 }
 
 fn order_clocks<'book>(
@@ -160,10 +143,7 @@ fn order_clocks<'book>(
     order: &Order,
 ) -> Result<Vec<Wanted<'book>>, UnknownRule> {
     let dispatch = &order.dispatch;
-    let round_ended = ledger
-        .rounds
-        .get(&dispatch.round)
-        .and_then(|round| round.ended);
+    let round_ended = ledger.rounds.get(&dispatch.round).and_then(|round| round.ended);
     let over = [order.ended_at(), round_ended].into_iter().flatten().min();
     let mut clocks = Vec::with_capacity(2);
     let mut push = |deadline: &Deadline, stopped_at| -> Result<(), UnknownRule> {
@@ -196,10 +176,7 @@ fn consultation_clock<'book>(
     let Some(deadline) = &consultation.deadline else {
         return Ok(None);
     };
-    let round_ended = ledger
-        .rounds
-        .get(&consultation.round)
-        .and_then(|round| round.ended);
+    let round_ended = ledger.rounds.get(&consultation.round).and_then(|round| round.ended);
     Ok(Some(Wanted {
         kind: format!("{}/{id}", deadline.rule),
         round: consultation.round,
@@ -208,10 +185,7 @@ fn consultation_clock<'book>(
         adopted: Some(deadline.clone()),
         holder: book.centre.to_string(),
         subject: Subject::Consultation(id),
-        stopped_at: [consultation.ended_at, round_ended]
-            .into_iter()
-            .flatten()
-            .min(),
+        stopped_at: [consultation.ended_at, round_ended].into_iter().flatten().min(),
     }))
 }
 

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vocab::{
-    CaseFacts, CaseId, Citation, ConsultationId, Duty, HandlingMode, OperationId, Role, RuleCode,
-    Track, UnitCode, WorkOrderId,
+    CaseFacts, CaseId, Citation, ConsultationId, Duty, HandlingMode, OperationId, Role, RuleCode, Track, UnitCode,
+    WorkOrderId,
 };
 
 /// 期限: a due date another service has counted; it is adopted, not counted again.
@@ -57,10 +57,7 @@ impl NoticeKind {
     /// True of a notice that tells the complainant what becomes of the request; a mere receipt does not.
     #[must_use]
     pub const fn informs(self) -> bool {
-        matches!(
-            self,
-            Self::Acceptance | Self::Decline | Self::Route | Self::Reply
-        )
+        matches!(self, Self::Acceptance | Self::Decline | Self::Route | Self::Reply)
     }
 }
 

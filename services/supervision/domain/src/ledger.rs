@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use vocab::{
-    CaseFacts, CaseId, ConsultationId, HandlingMode, OperationId, Role, Track, UnitCode,
-    WorkOrderId,
-};
+use vocab::{CaseFacts, CaseId, ConsultationId, HandlingMode, OperationId, Role, Track, UnitCode, WorkOrderId};
 
 use crate::case::NotHeard;
 use crate::heard::{Deadline, Dispatch, Fact, Heard, NoticeKind, OperationEnd};
@@ -64,10 +61,7 @@ impl Round {
                 mark.first = mark.first.min(at);
                 mark.last = mark.last.max(at);
             })
-            .or_insert(Mark {
-                first: at,
-                last: at,
-            });
+            .or_insert(Mark { first: at, last: at });
     }
 
     /// True once this was heard in the round.
@@ -221,7 +215,7 @@ impl Ledger {
             }
             Fact::Dispatched(dispatch) => self.hear_dispatch(dispatch, heard.at),
             Fact::Acknowledged { order } => {
-                self.order(*order)?.acknowledged_at = Some(heard.at);
+                self.order(*order)?.acknowledged_at.get_or_insert(heard.at);
             }
             Fact::Completed { order, evidence } => {
                 let order = self.order(*order)?;
@@ -237,11 +231,7 @@ impl Ledger {
     fn hear_intake(&mut self, heard: &Heard) {
         let at = heard.at;
         match &heard.fact {
-            Fact::Registered {
-                case_no,
-                facts,
-                receiving_unit,
-            } => {
+            Fact::Registered { case_no, facts, receiving_unit } => {
                 self.case_no = Some(case_no.clone());
                 self.receiving_unit.clone_from(receiving_unit);
                 self.facts = Some(facts.clone());
@@ -250,13 +240,7 @@ impl Ledger {
                 round.opened_with = Some(facts.clone());
                 round.mark(REGISTERED, at);
             }
-            Fact::Accepted {
-                case_no,
-                facts,
-                mode,
-                track,
-                head,
-            } => {
+            Fact::Accepted { case_no, facts, mode, track, head } => {
                 self.case_no.get_or_insert_with(|| case_no.clone());
                 self.facts = Some(facts.clone());
                 (self.mode, self.track) = (*mode, *track);
@@ -285,9 +269,12 @@ impl Ledger {
                 }
             }
             Fact::Closed { round } => {
-                let round = self.round(*round);
-                round.mark("intake.case.closed", at);
-                round.ended = Some(at);
+                // A member that joined a head in its second round is closed with that round, and its own first with it.
+                self.intake_round = self.intake_round.max(*round);
+                self.round(*round).mark("intake.case.closed", at);
+                for (_, earlier) in self.rounds.range_mut(..=round.max(&1)) {
+                    earlier.ended = earlier.ended.or(Some(at));
+                }
             }
             Fact::Reopened { round, facts } => {
                 self.facts = Some(facts.clone());
@@ -311,9 +298,7 @@ impl Ledger {
         round.ended = None;
         round.returns += 1;
         // Intake begins again; what the others said in the meantime stands.
-        round
-            .marks
-            .retain(|subject, _| !subject.starts_with("intake."));
+        round.marks.retain(|subject, _| !subject.starts_with("intake."));
         round.mark("intake.case.returned_from_route", at);
         round.mark(REGISTERED, at);
     }
@@ -337,19 +322,12 @@ impl Ledger {
     fn hear_assignment(&mut self, heard: &Heard) -> Result<(), NotHeard> {
         let at = heard.at;
         match &heard.fact {
-            Fact::Diagnosed => self
-                .now_at_assignment()
-                .mark("assignment.diagnosis.made", at),
+            Fact::Diagnosed => self.now_at_assignment().mark("assignment.diagnosis.made", at),
             Fact::Determined { lead } => {
-                self.now_at_assignment()
-                    .mark("assignment.determination.made", at);
+                self.now_at_assignment().mark("assignment.determination.made", at);
                 self.lead = lead.clone().or_else(|| self.lead.take());
             }
-            Fact::ConsultationOpened {
-                consultation,
-                units,
-                deadline,
-            } => {
+            Fact::ConsultationOpened { consultation, units, deadline } => {
                 let round = self.assignment_round.max(1);
                 self.now_at_assignment().mark(CONSULTED, at);
                 self.others.extend(units.iter().cloned());
@@ -362,10 +340,8 @@ impl Ledger {
                 self.consultations.insert(*consultation, opened);
             }
             Fact::ConsultationAnswered { consultation, unit } => {
-                let consultation = self
-                    .consultations
-                    .get_mut(consultation)
-                    .ok_or(NotHeard::Consultation(*consultation))?;
+                let consultation =
+                    self.consultations.get_mut(consultation).ok_or(NotHeard::Consultation(*consultation))?;
                 consultation.waiting_for.remove(unit);
                 if consultation.waiting_for.is_empty() && consultation.ended_at.is_none() {
                     consultation.ended_at = Some(at);
@@ -374,9 +350,7 @@ impl Ledger {
             Fact::Ruled { consultation, lead } => {
                 self.now_at_assignment().mark("assignment.ruling.made", at);
                 self.lead = lead.clone().or_else(|| self.lead.take());
-                if let Some(consultation) = consultation
-                    .as_ref()
-                    .and_then(|id| self.consultations.get_mut(id))
+                if let Some(consultation) = consultation.as_ref().and_then(|id| self.consultations.get_mut(id))
                     && consultation.ended_at.is_none()
                 {
                     consultation.ended_at = Some(at);
@@ -431,48 +405,31 @@ impl Ledger {
     /// True while intake has not ended its latest round.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.rounds
-            .get(&self.intake_round.max(1))
-            .is_none_or(|round| round.ended.is_none())
+        self.rounds.get(&self.intake_round.max(1)).is_none_or(|round| round.ended.is_none())
     }
 
     /// The last round whose reply was served, 0 where none was.
     #[must_use]
     pub fn reply_round(&self) -> u32 {
         let reply = notice_subject(NoticeKind::Reply);
-        self.rounds
-            .iter()
-            .rev()
-            .find(|(_, round)| round.has(&reply))
-            .map_or(0, |(number, _)| *number)
+        self.rounds.iter().rev().find(|(_, round)| round.has(&reply)).map_or(0, |(number, _)| *number)
     }
 
     /// Every unit that has a share in the case, was asked about it or took part in its operations.
     #[must_use]
     pub fn units(&self) -> BTreeSet<&UnitCode> {
-        self.orders
-            .values()
-            .map(|order| &order.dispatch.unit)
-            .chain(&self.lead)
-            .chain(&self.others)
-            .collect()
+        self.orders.values().map(|order| &order.dispatch.unit).chain(&self.lead).chain(&self.others).collect()
     }
 
     /// The orders of a round.
     pub fn orders_of(&self, round: u32) -> impl Iterator<Item = (&WorkOrderId, &Order)> {
-        self.orders
-            .iter()
-            .filter(move |(_, order)| order.dispatch.round == round)
+        self.orders.iter().filter(move |(_, order)| order.dispatch.round == round)
     }
 
     /// The units that handled a round: its lead and every holder of an order that was not withdrawn.
     #[must_use]
     pub fn handling_units(&self, round: u32) -> BTreeSet<&UnitCode> {
-        let lead = self
-            .rounds
-            .get(&round)
-            .and_then(|round| round.handled_by.as_ref())
-            .or(self.lead.as_ref());
+        let lead = self.rounds.get(&round).and_then(|round| round.handled_by.as_ref()).or(self.lead.as_ref());
         self.orders_of(round)
             .filter(|(_, order)| order.withdrawn_at.is_none())
             .map(|(_, order)| &order.dispatch.unit)

@@ -5,15 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::Time;
 use vocab::calendar::{BEIJING, following, moment};
-use vocab::{
-    Calendar, CaseFacts, ClockError, ClockRule, HandlingMode, OutOfCalendar, RuleCode, Track, Unit,
-    UnitCode,
-};
+use vocab::{Calendar, CaseFacts, ClockError, ClockRule, HandlingMode, OutOfCalendar, RuleCode, Track, Unit, UnitCode};
 
 /// 阶梯种类: what a rung does.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RungKind {
     /// 提醒.
@@ -112,18 +107,8 @@ impl RuleBook {
         ladder: Ladder,
         centre: UnitCode,
     ) -> Self {
-        let rules = rules
-            .into_iter()
-            .map(|rule| (rule.id.clone(), rule))
-            .collect();
-        Self {
-            rules,
-            mode_bound,
-            adopted,
-            calendar,
-            ladder,
-            centre,
-        }
+        let rules = rules.into_iter().map(|rule| (rule.id.clone(), rule)).collect();
+        Self { rules, mode_bound, adopted, calendar, ladder, centre }
     }
 
     /// The rule with this code.
@@ -153,20 +138,13 @@ impl RuleBook {
         track: Option<Track>,
     ) -> bool {
         let applies = &rule.applies;
-        let by_mode = self
-            .mode_bound
-            .get(&rule.id)
-            .is_none_or(|modes| mode.is_some_and(|mode| modes.contains(&mode)));
+        let by_mode = self.mode_bound.get(&rule.id).is_none_or(|modes| mode.is_some_and(|mode| modes.contains(&mode)));
         by_mode
             && (applies.channels.is_empty() || applies.channels.contains(&facts.channel))
             && (applies.urgencies.is_empty() || applies.urgencies.contains(&facts.urgency))
             && (applies.modes.is_empty() || mode.is_some_and(|mode| applies.modes.contains(&mode)))
-            && (applies.tracks.is_empty()
-                || track.is_some_and(|track| applies.tracks.contains(&track)))
-            && applies
-                .facts
-                .iter()
-                .all(|(code, value)| facts.declared.get(code) == Some(value))
+            && (applies.tracks.is_empty() || track.is_some_and(|track| applies.tracks.contains(&track)))
+            && applies.facts.iter().all(|(code, value)| facts.declared.get(code) == Some(value))
     }
 
     /// The moment itself when something may be served then, else the next one at which it may.
@@ -201,8 +179,7 @@ impl RuleBook {
         let at = match rung.side {
             RungSide::Before => vocab::before(due_at, rung.amount, rung.unit, &self.calendar)?,
             // "0 after" is the first moment that is late, not the morning of the last day.
-            RungSide::After => vocab::after(due_at, rung.amount, rung.unit, &self.calendar)?
-                .max(just_after(due_at)),
+            RungSide::After => vocab::after(due_at, rung.amount, rung.unit, &self.calendar)?.max(just_after(due_at)),
         };
         Ok(self.allowed_from(at)?)
     }
@@ -211,6 +188,5 @@ impl RuleBook {
 /// The first moment our stores can tell from this one.
 #[must_use]
 pub fn just_after(at: Timestamp) -> Timestamp {
-    at.checked_add(jiff::SignedDuration::from_micros(1))
-        .unwrap_or(at)
+    at.checked_add(jiff::SignedDuration::from_micros(1)).unwrap_or(at)
 }

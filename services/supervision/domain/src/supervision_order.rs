@@ -44,13 +44,7 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x7869_657a_6869_4000_8000_7375_7065_720
 /// The id of a rung of a clock and due date: the same each time the same decision is made, so that a second try makes no second order.
 #[must_use]
 pub fn id_of(case: CaseId, clock: &Clock, rung: &RuleCode) -> SupervisionOrderId {
-    let Clock {
-        round,
-        kind,
-        anchor_at,
-        due_at,
-        ..
-    } = clock;
+    let Clock { round, kind, anchor_at, due_at, .. } = clock;
     let name = format!("{case}/{round}/{kind}/{anchor_at}/{due_at}/{rung}");
     SupervisionOrderId::new(Uuid::new_v5(&NAMESPACE, name.as_bytes()))
 }

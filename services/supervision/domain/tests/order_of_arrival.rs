@@ -11,9 +11,7 @@ use uuid::Uuid;
 use vocab::{ConsultationId, OperationId, Role};
 
 fn at(hours: i64) -> Timestamp {
-    march(2, 9, 0)
-        .checked_add(SignedDuration::from_hours(hours))
-        .unwrap()
+    march(2, 9, 0).checked_add(SignedDuration::from_hours(hours)).unwrap()
 }
 
 /// What intake may say of one case, in its own order.
@@ -22,25 +20,10 @@ fn intake() -> impl Strategy<Value = Vec<Heard>> {
         Just(vec![]),
         Just(vec![closed(1, at(400))]),
         Just(vec![Heard::new(at(300), Fact::Withdrawn)]),
+        Just(vec![closed(1, at(400)), Heard::new(at(500), Fact::Reopened { round: 2, facts: facts() }),]),
         Just(vec![
             closed(1, at(400)),
-            Heard::new(
-                at(500),
-                Fact::Reopened {
-                    round: 2,
-                    facts: facts()
-                }
-            ),
-        ]),
-        Just(vec![
-            closed(1, at(400)),
-            Heard::new(
-                at(500),
-                Fact::Reopened {
-                    round: 2,
-                    facts: facts()
-                }
-            ),
+            Heard::new(at(500), Fact::Reopened { round: 2, facts: facts() }),
             notice(NoticeKind::Reply, 2, at(800)),
             closed(2, at(900)),
         ]),
@@ -60,8 +43,8 @@ fn intake() -> impl Strategy<Value = Vec<Heard>> {
             said.push(notice(NoticeKind::Reply, 1, at(350)));
         }
         said.extend(ends);
-            // A service's own words follow its own time.
-            said.sort_by_key(|heard| heard.at);
+        // A service's own words follow its own time.
+        said.sort_by_key(|heard| heard.at);
         said
     })
 }
@@ -69,14 +52,8 @@ fn intake() -> impl Strategy<Value = Vec<Heard>> {
 /// What assignment may say of it.
 fn assignment() -> impl Strategy<Value = Vec<Heard>> {
     let consultation = ConsultationId::new(Uuid::from_u128(7));
-    (
-        any::<bool>(),
-        any::<bool>(),
-        0_u8..4,
-        any::<bool>(),
-        any::<bool>(),
-    )
-        .prop_map(move |(diagnosed, disputed, work, again, second)| {
+    (any::<bool>(), any::<bool>(), 0_u8..4, any::<bool>(), any::<bool>()).prop_map(
+        move |(diagnosed, disputed, work, again, second)| {
             let mut said = Vec::new();
             if diagnosed {
                 said.push(Heard::new(at(15), Fact::Diagnosed));
@@ -84,35 +61,11 @@ fn assignment() -> impl Strategy<Value = Vec<Heard>> {
             if disputed {
                 let deadline = Some(deadline("consultation.answer", at(21)));
                 let units = vec![unit("ZF"), unit("HB")];
-                said.push(Heard::new(
-                    at(21),
-                    Fact::ConsultationOpened {
-                        consultation,
-                        units,
-                        deadline,
-                    },
-                ));
-                said.push(Heard::new(
-                    at(25),
-                    Fact::ConsultationAnswered {
-                        consultation,
-                        unit: unit("HB"),
-                    },
-                ));
-                said.push(Heard::new(
-                    at(40),
-                    Fact::Ruled {
-                        consultation: Some(consultation),
-                        lead: Some(unit("ZF")),
-                    },
-                ));
+                said.push(Heard::new(at(21), Fact::ConsultationOpened { consultation, units, deadline }));
+                said.push(Heard::new(at(25), Fact::ConsultationAnswered { consultation, unit: unit("HB") }));
+                said.push(Heard::new(at(40), Fact::Ruled { consultation: Some(consultation), lead: Some(unit("ZF")) }));
             } else {
-                said.push(Heard::new(
-                    at(21),
-                    Fact::Determined {
-                        lead: Some(unit("ZF")),
-                    },
-                ));
+                said.push(Heard::new(at(21), Fact::Determined { lead: Some(unit("ZF")) }));
             }
             said.push(dispatched(1, "ZF", Role::Lead, 1, at(45)));
             said.push(dispatched(2, "HB", Role::Support, 1, at(45)));
@@ -121,13 +74,7 @@ fn assignment() -> impl Strategy<Value = Vec<Heard>> {
                 said.push(Heard::new(at(60), Fact::OrderWithdrawn { order: order(2) }));
             }
             if work > 1 {
-                said.push(Heard::new(
-                    at(70),
-                    Fact::Escalated {
-                        order: order(1),
-                        round: 1,
-                    },
-                ));
+                said.push(Heard::new(at(70), Fact::Escalated { order: order(1), round: 1 }));
                 said.push(completed(1, 1, at(300)));
                 said.push(handled(1, at(310)));
             }
@@ -142,35 +89,18 @@ fn assignment() -> impl Strategy<Value = Vec<Heard>> {
                 said.push(handled(2, at(710)));
             }
             said
-        })
+        },
+    )
 }
 
 fn scheduling() -> impl Strategy<Value = Vec<Heard>> {
     let operation = OperationId::new(Uuid::from_u128(9));
     prop_oneof![
         Just(vec![]),
-        Just(vec![Heard::new(
-            at(71),
-            Fact::OperationProposed {
-                operation,
-                units: vec![unit("GA")]
-            }
-        )]),
+        Just(vec![Heard::new(at(71), Fact::OperationProposed { operation, units: vec![unit("GA")] })]),
         Just(vec![
-            Heard::new(
-                at(71),
-                Fact::OperationProposed {
-                    operation,
-                    units: vec![unit("GA")]
-                }
-            ),
-            Heard::new(
-                at(200),
-                Fact::OperationEnded {
-                    operation,
-                    end: OperationEnd::Concluded
-                }
-            ),
+            Heard::new(at(71), Fact::OperationProposed { operation, units: vec![unit("GA")] }),
+            Heard::new(at(200), Fact::OperationEnded { operation, end: OperationEnd::Concluded }),
         ]),
     ]
 }
@@ -181,9 +111,7 @@ fn mixed(streams: &[Vec<Heard>], dice: &[u8]) -> Vec<Heard> {
     let mut mixed = Vec::new();
     let mut dice = dice.iter().cycle();
     loop {
-        let open: Vec<usize> = (0..streams.len())
-            .filter(|nth| places[*nth] < streams[*nth].len())
-            .collect();
+        let open: Vec<usize> = (0..streams.len()).filter(|nth| places[*nth] < streams[*nth].len()).collect();
         if open.is_empty() {
             return mixed;
         }

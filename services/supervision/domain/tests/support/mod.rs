@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::{Time, date, time};
 use supervision_domain::{
-    Case, Deadline, Dispatch, Event, Fact, Heard, Ladder, NoticeKind, Quiet, RuleBook, Rung,
-    RungKind, RungSide,
+    Case, Deadline, Dispatch, Event, Fact, Heard, Ladder, NoticeKind, Quiet, RuleBook, Rung, RungKind, RungSide,
 };
 use uuid::Uuid;
 use vocab::clock::Extension;
 use vocab::{
-    Applies, Calendar, CaseFacts, CaseId, Channel, Citation, ClockRule, Duty, Holder, Role,
-    Session, Unit, UnitCode, Urgency, Validity, WarnBefore, WorkOrderId,
+    Applies, Calendar, CaseFacts, CaseId, Channel, Citation, ClockRule, Duty, Holder, Role, Session, Unit, UnitCode,
+    Urgency, Validity, WarnBefore, WorkOrderId,
 };
 
 pub const CASE: CaseId = CaseId::new(Uuid::from_u128(1));
@@ -38,21 +37,10 @@ pub fn unit(code: &str) -> UnitCode {
 }
 
 pub fn citation(article: &str) -> Citation {
-    Citation {
-        law: "信访工作条例".into(),
-        article: article.into(),
-        version_date: None,
-    }
+    Citation { law: "信访工作条例".into(), article: article.into(), version_date: None }
 }
 
-pub fn rule(
-    id: &str,
-    amount: u32,
-    unit: Unit,
-    anchor: &str,
-    stops: &[&str],
-    holder: Holder,
-) -> ClockRule {
+pub fn rule(id: &str, amount: u32, unit: Unit, anchor: &str, stops: &[&str], holder: Holder) -> ClockRule {
     ClockRule {
         id: id.parse().unwrap(),
         zh: format!("{id} 期限"),
@@ -65,18 +53,12 @@ pub fn rule(
         stops: stops.iter().map(|stop| (*stop).to_owned()).collect(),
         pausable: vec![],
         extension: None,
-        warn_before: vec![WarnBefore {
-            amount: 3,
-            unit: Unit::Workday,
-        }],
+        warn_before: vec![WarnBefore { amount: 3, unit: Unit::Workday }],
         holder,
         profile: "XF2022".into(),
         active: true,
         applies: Applies::default(),
-        validity: Validity {
-            from: date(2022, 5, 1),
-            to: None,
-        },
+        validity: Validity { from: date(2022, 5, 1), to: None },
         note: String::new(),
     }
 }
@@ -108,22 +90,8 @@ pub fn rules() -> Vec<ClockRule> {
     );
     order.pausable = vec!["expert".into()];
     vec![
-        rule(
-            "xf.inform",
-            15,
-            Unit::Day,
-            "intake.case.registered",
-            &["intake.notice.served"],
-            Holder::Desk,
-        ),
-        rule(
-            "triage",
-            4,
-            Unit::Workhour,
-            "intake.case.registered",
-            &["assignment.diagnosis.made"],
-            Holder::Centre,
-        ),
+        rule("xf.inform", 15, Unit::Day, "intake.case.registered", &["intake.notice.served"], Holder::Desk),
+        rule("triage", 4, Unit::Workhour, "intake.case.registered", &["assignment.diagnosis.made"], Holder::Centre),
         rule(
             "handled.reply",
             5,
@@ -132,22 +100,8 @@ pub fn rules() -> Vec<ClockRule> {
             &["intake.notice.served.reply"],
             Holder::Desk,
         ),
-        rule(
-            "review.ask",
-            30,
-            Unit::Day,
-            "intake.notice.served",
-            &[],
-            Holder::Complainant,
-        ),
-        rule(
-            "petition.duty",
-            59,
-            Unit::Day,
-            "intake.case.accepted",
-            &["intake.case.closed"],
-            Holder::Lead,
-        ),
+        rule("review.ask", 30, Unit::Day, "intake.notice.served", &[], Holder::Complainant),
+        rule("petition.duty", 59, Unit::Day, "intake.case.accepted", &["intake.case.closed"], Holder::Lead),
         finish,
         order,
         rule(
@@ -201,8 +155,7 @@ fn rung(code: &str, kind: RungKind, amount: u32, side: RungSide) -> Rung {
         unit: Unit::Workday,
         side,
         served_on: vec!["handler".into(), "unit_head".into()],
-        answer_rule: (kind == RungKind::SupervisionOrder)
-            .then(|| "supervision.answer".parse().unwrap()),
+        answer_rule: (kind == RungKind::SupervisionOrder).then(|| "supervision.answer".parse().unwrap()),
     }
 }
 
@@ -212,14 +165,8 @@ pub fn book() -> RuleBook {
         days: BTreeMap::new(),
         provisional_from: Some(date(2027, 1, 1)),
         sessions: vec![
-            Session {
-                from: time(8, 30, 0, 0),
-                to: time(11, 30, 0, 0),
-            },
-            Session {
-                from: time(13, 30, 0, 0),
-                to: time(17, 0, 0, 0),
-            },
+            Session { from: time(8, 30, 0, 0), to: time(11, 30, 0, 0) },
+            Session { from: time(13, 30, 0, 0), to: time(17, 0, 0, 0) },
         ],
     };
     let adopted = ["order.finish", "order.acknowledge", "consultation.answer"].map(|code| code.parse().unwrap()).into();
@@ -229,11 +176,7 @@ pub fn book() -> RuleBook {
             rung("urge", RungKind::Urge, 0, RungSide::After),
             rung("order", RungKind::SupervisionOrder, 2, RungSide::After),
         ],
-        quiet: Quiet {
-            from: time(18, 0, 0, 0),
-            to: time(8, 30, 0, 0),
-            non_working_days: true,
-        },
+        quiet: Quiet { from: time(18, 0, 0, 0), to: time(8, 30, 0, 0), non_working_days: true },
     };
     RuleBook::new(rules(), BTreeMap::new(), adopted, calendar, ladder, unit("CENTRE"))
 }
@@ -253,24 +196,14 @@ pub fn facts() -> CaseFacts {
 pub fn registered(at: Timestamp) -> Heard {
     Heard::new(
         at,
-        Fact::Registered {
-            case_no: "JS-2026-000001".into(),
-            facts: facts(),
-            receiving_unit: Some(unit("CENTRE")),
-        },
+        Fact::Registered { case_no: "JS-2026-000001".into(), facts: facts(), receiving_unit: Some(unit("CENTRE")) },
     )
 }
 
 pub fn accepted(at: Timestamp) -> Heard {
     Heard::new(
         at,
-        Fact::Accepted {
-            case_no: "JS-2026-000001".into(),
-            facts: facts(),
-            mode: None,
-            track: None,
-            head: None,
-        },
+        Fact::Accepted { case_no: "JS-2026-000001".into(), facts: facts(), mode: None, track: None, head: None },
     )
 }
 
@@ -307,32 +240,15 @@ pub fn dispatched(number: u128, holder: &str, role: Role, round: u32, at: Timest
 }
 
 pub fn completed(number: u128, evidence: u32, at: Timestamp) -> Heard {
-    Heard::new(
-        at,
-        Fact::Completed {
-            order: order(number),
-            evidence,
-        },
-    )
+    Heard::new(at, Fact::Completed { order: order(number), evidence })
 }
 
 pub fn acknowledged(number: u128, at: Timestamp) -> Heard {
-    Heard::new(
-        at,
-        Fact::Acknowledged {
-            order: order(number),
-        },
-    )
+    Heard::new(at, Fact::Acknowledged { order: order(number) })
 }
 
 pub fn handled(round: u32, at: Timestamp) -> Heard {
-    Heard::new(
-        at,
-        Fact::Handled {
-            lead: unit("ZF"),
-            round,
-        },
-    )
+    Heard::new(at, Fact::Handled { lead: unit("ZF"), round })
 }
 
 pub fn closed(round: u32, at: Timestamp) -> Heard {
@@ -342,37 +258,20 @@ pub fn closed(round: u32, at: Timestamp) -> Heard {
 /// Hears all of it and gives what was said.
 pub fn tell(case: &mut Case, heard: impl IntoIterator<Item = Heard>) -> Vec<Event> {
     let book = book();
-    heard
-        .into_iter()
-        .flat_map(|heard| case.hear(&heard, &book).unwrap())
-        .collect()
+    heard.into_iter().flat_map(|heard| case.hear(&heard, &book).unwrap()).collect()
 }
 
 pub fn kinds(events: &[Event]) -> Vec<String> {
     events
         .iter()
         .flat_map(|event| match event {
-            Event::ClocksStarted { clocks } => clocks
-                .iter()
-                .map(|clock| format!("+{}", clock.kind))
-                .collect(),
-            Event::ClocksStopped { kinds, .. } => {
-                kinds.iter().map(|kind| format!("-{kind}")).collect()
+            Event::ClocksStarted { clocks } => clocks.iter().map(|clock| format!("+{}", clock.kind)).collect(),
+            Event::ClocksStopped { kinds, .. } => kinds.iter().map(|kind| format!("-{kind}")).collect(),
+            Event::ClocksWarned { clocks, .. } => clocks.iter().map(|clock| format!("~{}", clock.kind)).collect(),
+            Event::ClocksBreached { clocks, .. } => clocks.iter().map(|clock| format!("!{}", clock.kind)).collect(),
+            Event::SupervisionOrderIssued(order) => {
+                vec![format!("^{} {} {}", order.rung.as_str(), order.unit, order.clock_kind)]
             }
-            Event::ClocksWarned { clocks, .. } => clocks
-                .iter()
-                .map(|clock| format!("~{}", clock.kind))
-                .collect(),
-            Event::ClocksBreached { clocks, .. } => clocks
-                .iter()
-                .map(|clock| format!("!{}", clock.kind))
-                .collect(),
-            Event::SupervisionOrderIssued(order) => vec![format!(
-                "^{} {} {}",
-                order.rung.as_str(),
-                order.unit,
-                order.clock_kind
-            )],
             _ => Vec::new(),
         })
         .collect()

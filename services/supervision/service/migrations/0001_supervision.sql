@@ -1,0 +1,93 @@
+-- What supervision keeps of every case: its clocks, what was served on units, its closing proofs and its timeline.
+
+CREATE TABLE case_file (
+  id uuid PRIMARY KEY,
+  case_no text,
+  head_id uuid,
+  town text,
+  open bool NOT NULL,
+  reply_round int NOT NULL CHECK (reply_round >= 0),
+  state jsonb NOT NULL,
+  CHECK (head_id <> id)
+);
+COMMENT ON COLUMN case_file.head_id IS 'the head of its cluster, where it is another case';
+COMMENT ON COLUMN case_file.town IS 'the town of the place, which may check a closing';
+COMMENT ON COLUMN case_file.reply_round IS 'the last round whose reply was served; 0 before the first';
+CREATE INDEX case_file_head ON case_file (head_id) WHERE head_id IS NOT NULL;
+
+-- Who may know of a case: the desk that received it, units with a share, those asked, and those who take part.
+CREATE TABLE case_unit (
+  case_id uuid NOT NULL REFERENCES case_file,
+  unit_code text NOT NULL,
+  PRIMARY KEY (unit_code, case_id)
+);
+
+CREATE TABLE clock (
+  case_id uuid NOT NULL REFERENCES case_file,
+  round int NOT NULL CHECK (round > 0),
+  kind text NOT NULL,
+  holder text NOT NULL,
+  state text NOT NULL CHECK (state IN ('running', 'paused', 'breached', 'stopped')),
+  anchor_at timestamptz NOT NULL,
+  due_at timestamptz NOT NULL CHECK (due_at >= anchor_at),
+  paused_at timestamptz CHECK ((paused_at IS NOT NULL) = (state = 'paused')),
+  PRIMARY KEY (case_id, round, kind)
+);
+CREATE INDEX clock_due ON clock (due_at, case_id, round, kind) WHERE state IN ('running', 'breached');
+CREATE INDEX clock_due_holder ON clock (holder, due_at, case_id, round, kind) WHERE state IN ('running', 'breached');
+CREATE INDEX clock_paused ON clock (case_id, kind) WHERE state = 'paused';
+
+CREATE TABLE supervision_order (
+  id uuid PRIMARY KEY,
+  case_id uuid NOT NULL REFERENCES case_file,
+  unit_code text NOT NULL,
+  rung text NOT NULL CHECK (rung IN ('remind', 'urge', 'supervision_order')),
+  issued_at timestamptz NOT NULL,
+  answer_due_at timestamptz,
+  answered_at timestamptz CHECK (answered_at IS NULL OR answer_due_at IS NOT NULL),
+  open bool NOT NULL,
+  state jsonb NOT NULL
+);
+COMMENT ON COLUMN supervision_order.open IS 'it waits for an answer and its round goes on';
+CREATE INDEX supervision_order_newest ON supervision_order (issued_at DESC, id DESC);
+CREATE INDEX supervision_order_unit ON supervision_order (unit_code, issued_at DESC, id DESC);
+CREATE INDEX supervision_order_case ON supervision_order (case_id);
+CREATE INDEX supervision_order_open ON supervision_order (case_id, id) WHERE open;
+
+-- What units wrote; never in events.
+CREATE TABLE supervision_answer (
+  supervision_order_id uuid PRIMARY KEY REFERENCES supervision_order,
+  body text NOT NULL CHECK (length(body) BETWEEN 1 AND 5000)
+);
+
+CREATE TABLE closing (
+  case_id uuid NOT NULL REFERENCES case_file,
+  round int NOT NULL CHECK (round > 0),
+  attempt int NOT NULL CHECK (attempt > 0),
+  state text NOT NULL CHECK (state IN ('open', 'approved', 'refused', 'ended')),
+  proven bool NOT NULL,
+  handled_at timestamptz NOT NULL,
+  PRIMARY KEY (case_id, round, attempt)
+);
+COMMENT ON COLUMN closing.proven IS 'every machine check holds but, perhaps, the replies to its members';
+COMMENT ON COLUMN closing.state IS 'ended: the case ended otherwise';
+CREATE UNIQUE INDEX closing_one_open ON closing (case_id, round) WHERE state = 'open';
+CREATE INDEX closing_waiting ON closing (handled_at, case_id) WHERE state = 'open';
+CREATE INDEX closing_decided ON closing (state, handled_at, case_id);
+
+-- Every event of the other services that is about a case, as it was said. Supervision's own words stand in its journal.
+CREATE TABLE timeline (
+  case_id uuid NOT NULL,
+  occurred_at timestamptz NOT NULL,
+  service text NOT NULL,
+  epoch int NOT NULL,
+  pos bigint NOT NULL,
+  event_id uuid NOT NULL,
+  type text NOT NULL,
+  recorded_at timestamptz NOT NULL,
+  actor text NOT NULL,
+  traceparent text,
+  payload bytea NOT NULL,
+  PRIMARY KEY (case_id, service, epoch, pos)
+);
+CREATE INDEX timeline_time ON timeline (case_id, occurred_at, service, pos);

@@ -1,0 +1,69 @@
+//! 督查: clocks, the ladder, closing proofs and the timeline of every case, over the corridor of the kit.
+
+mod app;
+mod lists;
+mod refuse;
+mod rpc;
+mod rules;
+mod store;
+mod unit;
+mod wire;
+
+use kit::context::Context;
+use kit::envelope::Envelope;
+use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
+use xiezhi_proto::supervision::v1::supervision_service_server::SupervisionServiceServer;
+
+pub use rules::Rules;
+pub use unit::{Needs, Unit};
+
+/// The tables of supervision.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// 督查.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Supervision;
+
+impl Service for Supervision {
+    const NAME: &'static str = "supervision";
+    const HEARS: &'static [&'static str] = &["intake", "assignment", "scheduling", "evaluation"];
+    type Unit = Unit;
+    type Needs = Needs;
+    type Rules = Rules;
+
+    fn parse_rules(bytes: &[u8]) -> Result<Rules, Vec<String>> {
+        Rules::parse(bytes)
+    }
+
+    fn keys_of(&self, event: &Envelope) -> Result<Keys<Needs>, Failed> {
+        Ok(Keys::many(wire::heard(event)?.into_iter().map(|(case, _)| case.uuid())))
+    }
+
+    async fn load(&self, tx: &mut Tx, keys: &Keys<Needs>) -> Result<Unit, StoreError> {
+        store::load(tx, keys).await
+    }
+
+    fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, event: &Envelope) -> Result<(), Failed> {
+        app::hear(unit, cx, event)
+    }
+
+    fn on_timer(&self, unit: &mut Unit, cx: &mut Context<Rules>, timer: &FiredTimer) -> Result<(), Failed> {
+        match timer.kind.as_str() {
+            app::TIMER => app::fire(unit, cx, timer),
+            kind => Err(Failed::Broken(format!("no timer of supervision is called {kind}"))),
+        }
+    }
+
+    async fn flush(&self, tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
+        store::flush(tx, unit).await
+    }
+}
+
+/// Starts the service over a migrated database and names its doors.
+pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
+    let node = kit::start(Supervision, settings).await?;
+    let door = rpc::Door::new(node.corridor.clone());
+    Ok(node.running(move |routes| {
+        routes.add_service(SupervisionServiceServer::new(door));
+    }))
+}

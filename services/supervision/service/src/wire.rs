@@ -1,0 +1,11 @@
+//! Where protobuf meets the domain, and nowhere else: events heard, events said, answers given.
+
+mod details;
+mod heard;
+mod said;
+mod view;
+
+pub use details::{cases_of, details};
+pub use heard::{disabled_account, heard};
+pub use said::say;
+pub use view::{Labels, case_id, clock_view, order_view, proof_view, reason_code};

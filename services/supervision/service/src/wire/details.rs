@@ -1,0 +1,195 @@
+//! What an event says, as codes by field name, for any event of the contract: the timeline of a case must not forget a new one.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, ReflectMessage, Value};
+use vocab::CaseId;
+use xiezhi_proto::supervision::v1::TimelineDetail;
+
+/// The contract's descriptors; they were checked when the contract was compiled.
+static CONTRACT: LazyLock<Option<DescriptorPool>> =
+    LazyLock::new(|| DescriptorPool::decode(xiezhi_proto::DESCRIPTORS).ok());
+
+fn read(type_name: &str, payload: &[u8]) -> Option<DynamicMessage> {
+    let descriptor = CONTRACT.as_ref()?.get_message_by_name(type_name)?;
+    DynamicMessage::decode(descriptor, payload).ok()
+}
+
+/// The cases an event names: its `case_id`, its `case_ids`, and the head a case is linked to.
+pub fn cases_of(type_name: &str, payload: &[u8]) -> Vec<CaseId> {
+    let Some(message) = read(type_name, payload) else {
+        return Vec::new();
+    };
+    let links = type_name.ends_with(".CaseLinked");
+    let mut cases = Vec::new();
+    for name in ["case_id", "case_ids", "head_case_id"] {
+        if name == "head_case_id" && !links {
+            continue;
+        }
+        let Some(value) = message.get_field_by_name(name) else {
+            continue;
+        };
+        let mut keep = |value: &Value| {
+            if let Some(case) = value.as_str().and_then(|text| text.parse().ok())
+                && !cases.contains(&case)
+            {
+                cases.push(case);
+            }
+        };
+        match value.as_ref() {
+            Value::List(values) => values.iter().for_each(keep),
+            value => keep(value),
+        }
+    }
+    cases
+}
+
+/// An event's units, each once, and the rest of its fields in the order they are declared.
+pub fn details(type_name: &str, payload: &[u8]) -> (Vec<String>, Vec<TimelineDetail>) {
+    let mut told = Told::default();
+    if let Some(message) = read(type_name, payload) {
+        told.message("", &message);
+    }
+    (told.units, told.details)
+}
+
+#[derive(Default)]
+struct Told {
+    units: Vec<String>,
+    details: Vec<TimelineDetail>,
+    places: BTreeMap<String, usize>,
+}
+
+impl Told {
+    fn message(&mut self, outer: &str, message: &DynamicMessage) {
+        for field in message.descriptor().fields() {
+            if !message.has_field(&field) {
+                continue;
+            }
+            let name = if outer.is_empty() { field.name().to_owned() } else { format!("{outer}.{}", field.name()) };
+            match message.get_field(&field).as_ref() {
+                Value::List(values) => values.iter().for_each(|value| self.value(&name, &field, value)),
+                value => self.value(&name, &field, value),
+            }
+        }
+    }
+
+    fn value(&mut self, name: &str, field: &FieldDescriptor, value: &Value) {
+        let text = match value {
+            Value::Message(inner) if inner.descriptor().full_name() == "google.protobuf.Timestamp" => moment(inner),
+            Value::Message(inner) => return self.message(name, inner),
+            Value::EnumNumber(number) => code(field, *number),
+            Value::Bool(value) => Some(value.to_string()),
+            Value::I32(number) => Some(number.to_string()),
+            Value::I64(number) => Some(number.to_string()),
+            Value::U32(number) => Some(number.to_string()),
+            Value::U64(number) => Some(number.to_string()),
+            Value::String(text) => Some(text.clone()),
+            // Hashes say nothing to a reader of a timeline.
+            _ => None,
+        };
+        let Some(text) = text else { return };
+        let is_unit = ["unit_code", "unit_codes", "lead_unit", "receiving_unit", "holder_unit", "checked_by_unit"]
+            .contains(&field.name());
+        if is_unit && !self.units.contains(&text) {
+            self.units.push(text.clone());
+        }
+        let place = *self.places.entry(name.to_owned()).or_insert_with(|| {
+            self.details.push(TimelineDetail { name: name.to_owned(), values: Vec::new() });
+            self.details.len() - 1
+        });
+        if let Some(detail) = self.details.get_mut(place) {
+            detail.values.push(text);
+        }
+    }
+}
+
+fn moment(message: &DynamicMessage) -> Option<String> {
+    let seconds = message.get_field_by_name("seconds")?.as_i64()?;
+    let nanos = message.get_field_by_name("nanos")?.as_i32()?;
+    Timestamp::new(seconds, nanos).ok().map(|at| at.to_string())
+}
+
+/// An enumeration's short code: `ROLE_LEAD` of `Role` is `lead`.
+fn code(field: &FieldDescriptor, number: i32) -> Option<String> {
+    let kind = field.kind();
+    let declared = kind.as_enum()?;
+    let value = declared.get_value(number)?;
+    let prefix: String = declared
+        .name()
+        .chars()
+        .enumerate()
+        .flat_map(|(place, letter)| {
+            let gap = (place > 0 && letter.is_uppercase()).then_some('_');
+            gap.into_iter().chain(letter.to_uppercase())
+        })
+        .collect();
+    let name = value.name().strip_prefix(&prefix).unwrap_or(value.name());
+    Some(name.trim_start_matches('_').to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
+    use prost::Message;
+    use xiezhi_proto::Event;
+    use xiezhi_proto::assignment::v1 as assignment;
+    use xiezhi_proto::common::v1 as common;
+    use xiezhi_proto::scheduling::v1 as scheduling;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_told_in_codes_by_field() {
+        let share = |unit: &str, role: common::Role| common::Share {
+            unit_code: unit.into(),
+            role: role.into(),
+            duty: common::Duty::Punish.into(),
+            citations: vec![],
+        };
+        let body = assignment::DeterminationMade {
+            case_id: "0190a000-0000-7000-8000-000000000001".into(),
+            kind: assignment::DeterminationKind::LeadWithSupport.into(),
+            shares: vec![share("ZF", common::Role::Lead), share("HB", common::Role::Support)],
+            proof_sha256: vec![1; 32].into(),
+            determined_at: Some(prost_types::Timestamp { seconds: 1_772_416_800, nanos: 0 }),
+            ..Default::default()
+        };
+        let (units, told) = details(assignment::DeterminationMade::TYPE, &body.encode_to_vec());
+        assert_eq!(units, ["ZF", "HB"]);
+        let value = |name: &str| told.iter().find(|detail| detail.name == name).map(|detail| detail.values.clone());
+        assert_eq!(value("kind").unwrap(), ["lead_with_support"]);
+        assert_eq!(value("shares.role").unwrap(), ["lead", "support"]);
+        assert_eq!(value("determined_at").unwrap(), ["2026-03-02T02:00:00Z"]);
+        assert_eq!(value("proof_sha256"), None);
+    }
+
+    #[test]
+    fn an_operations_event_belongs_to_every_case_it_serves() {
+        let cases = ["0190a000-0000-7000-8000-000000000001", "0190a000-0000-7000-8000-000000000002"];
+        let body = scheduling::OperationStarted {
+            operation_id: "0190a000-0000-7000-8000-000000000009".into(),
+            case_ids: cases.map(str::to_owned).to_vec(),
+            started_at: None,
+        };
+        let found = cases_of(scheduling::OperationStarted::TYPE, &body.encode_to_vec());
+        assert_eq!(found, cases.map(|case| case.parse().unwrap()));
+        assert!(cases_of("xiezhi.intake.v1.NotInThisContract", &[]).is_empty());
+    }
+
+    #[test]
+    fn every_event_about_a_case_can_be_told() {
+        let pool = CONTRACT.as_ref().unwrap();
+        for kind in xiezhi_proto::EVENTS {
+            let descriptor = pool.get_message_by_name(kind.type_name).unwrap();
+            let mut message = DynamicMessage::new(descriptor.clone());
+            for field in descriptor.fields().filter(|field| field.kind().as_message().is_none()) {
+                let value = if field.is_list() { Value::List(vec![]) } else { Value::default_value(&field.kind()) };
+                message.set_field(&field, value);
+            }
+            details(kind.type_name, &message.encode_to_vec());
+        }
+    }
+}
