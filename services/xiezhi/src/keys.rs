@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures::future::BoxFuture;
 use kit::auth::token::{Issuer, KeyPair, TokenSigner};
 use kit::caller::{Caller, CallerKind};
 
@@ -69,9 +71,31 @@ pub fn remember_pack(data: &Path, canonical: &[u8]) -> anyhow::Result<()> {
     std::fs::write(data.join(PACK), canonical).context("the pack's accounts could not be kept")
 }
 
-/// A minter over a data directory; `None` where it holds no key.
-pub fn minter(data: &Path) -> Option<Box<dyn cli::Tokens>> {
-    Minter::open(data).ok().map(|minter| Box::new(minter) as Box<dyn cli::Tokens>)
+/// Tokens for the CLI, where the data directory holds the centre's key.
+pub fn tokens(data: &Path) -> Option<Arc<dyn cli::Tokens>> {
+    Minter::open(data).ok().map(|minter| Arc::new(minter) as Arc<dyn cli::Tokens>)
+}
+
+impl cli::Tokens for Minter {
+    fn token<'a>(&'a self, account: &'a pack::Account) -> BoxFuture<'a, Result<String, String>> {
+        let token = sign(&self.signer, &caller_of(account)).map_err(|error| format!("{error:#}"));
+        Box::pin(std::future::ready(token))
+    }
+}
+
+fn caller_of(account: &pack::Account) -> Caller {
+    Caller {
+        account: account.id.to_string(),
+        kind: match account.kind {
+            pack::AccountKind::Department => CallerKind::Department,
+            pack::AccountKind::Town => CallerKind::Town,
+            pack::AccountKind::Centre => CallerKind::Centre,
+            pack::AccountKind::Service => CallerKind::Service,
+        },
+        unit: account.unit.to_string(),
+        person: account.person.as_ref().map(ToString::to_string).unwrap_or_default(),
+        roles: account.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+    }
 }
 
 impl Minter {
@@ -101,18 +125,7 @@ impl Minter {
             .iter()
             .find(|account| account.id.as_str() == id)
             .with_context(|| format!("规则包中没有账号 {id} / no account {id} in the pack"))?;
-        Ok(Caller {
-            account: account.id.to_string(),
-            kind: match account.kind {
-                pack::AccountKind::Department => CallerKind::Department,
-                pack::AccountKind::Town => CallerKind::Town,
-                pack::AccountKind::Centre => CallerKind::Centre,
-                pack::AccountKind::Service => CallerKind::Service,
-            },
-            unit: account.unit.to_string(),
-            person: account.person.as_ref().map(ToString::to_string).unwrap_or_default(),
-            roles: account.roles.iter().map(|role| role.as_str().to_owned()).collect(),
-        })
+        Ok(caller_of(account))
     }
 }
 

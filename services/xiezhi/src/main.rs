@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let word = arguments.get(1).and_then(|word| word.to_str()).unwrap_or_default();
     if !arguments::WORDS.contains(&word) {
-        return run(cli::run(arguments, keys::minter));
+        return run(cli::run(arguments, keys::tokens));
     }
     match Operator::try_parse_from(&arguments) {
         Ok(operator) => operate(operator),

@@ -240,7 +240,7 @@ async fn introduce(arguments: &UpArguments, url: &str, step: &impl Fn(&str, &str
         return Ok(());
     };
     step("发布规则包", "putting the county pack in force");
-    let pack = pack::parse(&pack::disk::read_dir(folder)?).map_err(|mistakes| {
+    let pack = pack::parse(&pack::disk::files_from_dir(folder)?).map_err(|mistakes| {
         let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("规则包有误 / the pack has mistakes:\n{}", lines.join("\n"))
     })?;

@@ -16,8 +16,10 @@ CREATE TABLE bus.clock (
   one bool PRIMARY KEY DEFAULT true CHECK (one),
   kind text NOT NULL CHECK (kind IN ('real', 'simulated')),
   offset_by interval NOT NULL DEFAULT '0',
-  turn_id uuid
+  turn_id uuid,
+  suspect_since timestamptz
 );
+COMMENT ON COLUMN bus.clock.suspect_since IS 'set when the wall clock jumped; no timer fires until a person has confirmed the time';
 
 -- The only clock of the product. A real centre ignores any offset.
 CREATE FUNCTION bus.now() RETURNS timestamptz LANGUAGE sql STABLE AS $$

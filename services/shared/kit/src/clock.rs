@@ -1,6 +1,8 @@
-//! The clock of a simulated centre can be turned forward. A real centre's cannot.
+//! The clock of a simulated centre can be turned forward, a real centre's cannot. Neither may jump by itself.
 
-use jiff::Timestamp;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -35,4 +37,70 @@ pub(crate) async fn turn(pool: &PgPool, turn_id: Uuid, to: Timestamp) -> Result<
     .await
     .map_err(unavailable)?;
     Ok(row.now.to_jiff())
+}
+
+/// How far the wall clock may run ahead of the monotonic one before nobody believes it.
+const LARGEST_JUMP: SignedDuration = SignedDuration::from_mins(5);
+
+/// 时钟守护: compares the wall clock with the monotonic one, look by look. A jump forward stops every timer until a
+/// person confirms the time; a jump backward only delays them.
+#[derive(Debug, Default)]
+pub(crate) struct ClockGuard {
+    last: Option<(Instant, Timestamp)>,
+}
+
+impl ClockGuard {
+    /// True where the wall clock jumped forward since the last look.
+    pub fn jumped(&mut self, monotonic: Instant, wall: Timestamp) -> bool {
+        let before = self.last.replace((monotonic, wall));
+        before.is_some_and(|(then, wall_then)| {
+            let passed = monotonic.saturating_duration_since(then);
+            wall.duration_since(wall_then) - to_signed(passed) > LARGEST_JUMP
+        })
+    }
+}
+
+fn to_signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+/// The database's own time, without any offset, and whether it is under suspicion.
+pub(crate) async fn wall(pool: &PgPool) -> Result<(Timestamp, bool), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT clock_timestamp() AS "wall!", suspect_since IS NOT NULL AS "suspect!" FROM bus.clock"#
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok((row.wall.to_jiff(), row.suspect))
+}
+
+/// From now on no timer fires, in any replica.
+pub(crate) async fn suspect(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE bus.clock SET suspect_since = now() WHERE suspect_since IS NULL").execute(pool).await?;
+    Ok(())
+}
+
+/// A person has looked at the time and found it right.
+pub(crate) async fn confirm(pool: &PgPool) -> Result<(), Refusal> {
+    sqlx::query!("UPDATE bus.clock SET suspect_since = NULL").execute(pool).await.map_err(unavailable)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
+    use super::*;
+
+    #[test]
+    fn only_a_jump_forward_is_suspect() {
+        let (start, noon) = (Instant::now(), Timestamp::UNIX_EPOCH);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let wall = |seconds| noon + SignedDuration::from_secs(seconds);
+        let mut guard = ClockGuard::default();
+        assert!(!guard.jumped(at(0), wall(0)), "the first look has nothing to compare with");
+        assert!(!guard.jumped(at(3600), wall(3600)), "an hour's sleep is no jump");
+        assert!(!guard.jumped(at(3601), wall(3601 + 299)), "a little drift is borne");
+        assert!(guard.jumped(at(3602), wall(3602 + 299 + 302)), "five minutes at once are not");
+        assert!(!guard.jumped(at(3603), wall(0)), "backward only delays");
+    }
 }

@@ -132,6 +132,10 @@ impl<S: Service> Consumer<S> {
                 () = tokio::time::sleep(pause) => {}
             }
             let pos = self.apply_held(&mut held).await;
+            if let Some(pos) = pos {
+                let lag = told.max(pos) - pos;
+                metrics::gauge("xiezhi_consumer_lag", &[("consumer", S::NAME), ("producer", self.producer)]).set(lag as f64);
+            }
             let behind = !held.events.is_empty() || pos.is_some_and(|pos| pos < told);
             gap_since = if behind { gap_since.or_else(|| Some(Instant::now())) } else { None };
             if gap_since.is_some_and(|since| since.elapsed() >= REPAIR_AFTER) {

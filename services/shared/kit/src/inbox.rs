@@ -22,9 +22,8 @@ pub fn sort(epoch: i32, pos: i64, batch: Vec<Envelope>) -> Sorted {
     let mut sorted = Sorted::default();
     let mut by_position = BTreeMap::new();
     for event in batch {
-        if event.epoch < epoch || (event.epoch == epoch && event.pos <= pos) {
-            sorted.repeats += 1;
-        } else if by_position.insert((event.epoch, event.pos), event).is_some() {
+        let heard = event.epoch < epoch || (event.epoch == epoch && event.pos <= pos);
+        if heard || by_position.insert((event.epoch, event.pos), event).is_some() {
             sorted.repeats += 1;
         }
     }

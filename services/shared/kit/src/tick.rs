@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::clock::{self, ClockGuard};
 use crate::context::{Cause, Context};
 use crate::corridor::{Corridor, Stopped, mark, rollback, union};
 use crate::service::{FiredTimer, Service};
@@ -22,7 +23,14 @@ impl<S: Service> Corridor<S> {
     /// Fires timers until it is told to stop.
     pub(crate) async fn tick(self, stop: CancellationToken) {
         let mut resting: BTreeMap<Uuid, Instant> = BTreeMap::new();
+        let mut guard = ClockGuard::default();
         loop {
+            if !self.time_is_trusted(&mut guard).await {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(LONGEST) => continue,
+                }
+            }
             resting.retain(|_, since| since.elapsed() < REST);
             let skip: Vec<Uuid> = resting.keys().copied().collect();
             match self.sweep(&skip).await {
@@ -48,6 +56,21 @@ impl<S: Service> Corridor<S> {
                 () = tokio::time::sleep(sleep) => {}
             }
         }
+    }
+
+    /// False while the time is under suspicion, or cannot be asked for.
+    async fn time_is_trusted(&self, guard: &mut ClockGuard) -> bool {
+        let pool = &self.inner.pool;
+        let Ok((wall, mut suspect)) = clock::wall(pool).await else { return false };
+        if guard.jumped(Instant::now(), wall) {
+            tracing::error!(service = S::NAME, "the wall clock jumped: no timer fires until `xiezhi bus clock confirm`");
+            suspect = true;
+            if let Err(error) = clock::suspect(pool).await {
+                tracing::warn!(%error, "the suspicion was not kept");
+            }
+        }
+        metrics::gauge("xiezhi_clock_suspect", &[("service", S::NAME)]).set(f64::from(u8::from(suspect)));
+        !suspect
     }
 
     async fn sweep(&self, skip: &[Uuid]) -> Result<Swept, Stopped> {

@@ -198,6 +198,23 @@ async fn timers_fire_once_in_order_and_not_before_they_are_due() {
 }
 
 #[tokio::test]
+async fn no_timer_fires_while_the_time_is_under_suspicion() {
+    let house = House::open().await;
+    let counter = house.start(Counter).await;
+    let now = counter.corridor.now().await.unwrap();
+    counter.arm(Uuid::now_v7(), now + SignedDuration::from_hours(1)).await;
+    sqlx::query("UPDATE bus.clock SET suspect_since = now()").execute(counter.corridor.pool()).await.unwrap();
+    // Whatever sweep was under way has ended by then.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    counter.turn(now + SignedDuration::from_hours(2)).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(counter.fired().await, 0);
+    assert!(counter.bus.clock().await.unwrap().suspect);
+    counter.bus.confirm_clock().await.unwrap();
+    patiently(async || counter.fired().await == 1, "it fires once the time is confirmed").await;
+}
+
+#[tokio::test]
 async fn a_real_clock_cannot_be_turned() {
     let house = House::open_in(kit::settings::ClockKind::Real).await;
     let counter = house.start(Counter).await;

@@ -140,6 +140,14 @@ impl BusService for BusDoor {
         Ok(Response::new(self.nodes.find(&request.service)?.turn(turn_id, to).await?))
     }
 
+    async fn confirm_clock(
+        &self,
+        request: Request<proto::ConfirmClockRequest>,
+    ) -> Result<Response<proto::ConfirmClockResponse>, Status> {
+        self.nodes.find(&request.get_ref().service)?.confirm_clock().await?;
+        Ok(Response::new(proto::ConfirmClockResponse {}))
+    }
+
     async fn publish_bundle(
         &self,
         request: Request<proto::PublishBundleRequest>,
@@ -403,6 +411,7 @@ impl<S: Service> BusNode for LocalNode<S> {
             kind: clock::kind(pool).await?,
             earliest_due_at: due.map(to_proto_time),
             quiet,
+            suspect: clock::wall(pool).await.map_err(unavailable)?.1,
         })
     }
 
@@ -410,6 +419,10 @@ impl<S: Service> BusNode for LocalNode<S> {
         let now = clock::turn(self.corridor.pool(), turn_id, to).await?;
         self.corridor.inner.wakes.tick.notify_one();
         Ok(proto::TurnClockResponse { now: Some(to_proto_time(now)) })
+    }
+
+    async fn confirm_clock(&self) -> Result<(), Refusal> {
+        clock::confirm(self.corridor.pool()).await
     }
 
     async fn publish_bundle(&self, call: Call, sha256: Vec<u8>) -> Result<proto::PublishBundleResponse, Refusal> {

@@ -46,6 +46,8 @@ pub trait BusNode: Send + Sync + 'static {
     async fn clock(&self) -> Result<proto::GetClockResponse, Refusal>;
     /// Turns the clock of a simulated centre.
     async fn turn(&self, turn_id: uuid::Uuid, to: jiff::Timestamp) -> Result<proto::TurnClockResponse, Refusal>;
+    /// A person has found the time right.
+    async fn confirm_clock(&self) -> Result<(), Refusal>;
     /// Puts a bundle in force.
     async fn publish_bundle(&self, call: Call, sha256: Vec<u8>) -> Result<proto::PublishBundleResponse, Refusal>;
     /// The bundle in force.

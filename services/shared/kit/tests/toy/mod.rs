@@ -4,5 +4,5 @@
 mod house;
 mod services;
 
-pub use house::{House, Started, granted, patiently};
+pub use house::{House, granted, patiently};
 pub use services::{Counter, Mirror, NEEDS_PERMISSION, POISON};
