@@ -16,7 +16,7 @@ pub mod task;
 pub mod words;
 
 pub use booking::{Booking, BookingState, Subject};
-pub use case::KnownCase;
+pub use case::{Ended, KnownCase};
 pub use command::{Actor, Command, Event, Finding, FollowUp, Inspection};
 pub use crew::{Bar, Breach, Certificate, Officer, Roster};
 pub use law::{ForbiddenSlot, Hours, Kind, LegalCalendar, Span};

@@ -129,6 +129,8 @@ pub struct Fixed {
     pub confirm_by: Option<Timestamp>,
     /// When it was approved.
     pub approved_at: Timestamp,
+    /// When the units were last asked: at approval, or when it was moved.
+    pub asked_at: Timestamp,
     /// How often it was moved.
     pub moves: u32,
 }
@@ -234,6 +236,12 @@ impl Stage {
     }
 }
 
+struct Asking {
+    approved_at: Timestamp,
+    asked_at: Timestamp,
+    moves: u32,
+}
+
 /// 联合行动.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
@@ -333,11 +341,11 @@ impl Operation {
     pub fn apply(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::Approved => {}
-            Event::Fixed { terms, plan, confirm_by } => self.fix(terms, plan, *confirm_by, at, 0),
+            Event::Fixed { terms, plan, confirm_by } => self.fix(terms, plan, *confirm_by, Asking { approved_at: at, asked_at: at, moves: 0 }),
             Event::Rescheduled { terms, plan, confirm_by, .. } => {
                 if let Stage::Fixed(fixed) = &self.stage {
-                    let (approved_at, moves) = (fixed.approved_at, fixed.moves + 1);
-                    self.fix(terms, plan, *confirm_by, approved_at, moves);
+                    let asking = Asking { approved_at: fixed.approved_at, asked_at: at, moves: fixed.moves + 1 };
+                    self.fix(terms, plan, *confirm_by, asking);
                 }
             }
             Event::Rejected { reason } => self.stage = Stage::Rejected { reason: reason.clone(), at },
@@ -358,14 +366,7 @@ impl Operation {
         }
     }
 
-    fn fix(
-        &mut self,
-        terms: &Terms,
-        plan: &Plan,
-        confirm_by: Option<Timestamp>,
-        approved_at: Timestamp,
-        moves: u32,
-    ) {
+    fn fix(&mut self, terms: &Terms, plan: &Plan, confirm_by: Option<Timestamp>, asking: Asking) {
         self.participants.retain(|participant| plan.crew(&participant.unit).is_some());
         let answers = plan.crews.iter().map(|crew| (crew.unit.clone(), Answer::Asked)).collect();
         self.stage = Stage::Fixed(Fixed {
@@ -374,8 +375,9 @@ impl Operation {
             answers,
             arrivals: BTreeMap::new(),
             confirm_by,
-            approved_at,
-            moves,
+            approved_at: asking.approved_at,
+            asked_at: asking.asked_at,
+            moves: asking.moves,
         });
     }
 

@@ -47,7 +47,7 @@ fn of_fixed(operation: &Operation, fixed: &Fixed) -> Vec<Task> {
             continue;
         }
         let (code, holder, since, due_at) = match answer {
-            Answer::Asked => ("participation.confirm", Some(unit.clone()), fixed.approved_at, fixed.confirm_by),
+            Answer::Asked => ("participation.confirm", Some(unit.clone()), fixed.asked_at, fixed.confirm_by),
             Answer::Declined { at, .. } | Answer::Silent { at } => ("participation.resolve", None, *at, None),
             Answer::Confirmed { at } => {
                 ("operation.check_in", Some(unit.clone()), *at, Some(fixed.plan.span.until))

@@ -47,6 +47,14 @@ impl Operation {
         }
     }
 
+    /// Whether a plan can be made for it at all: while it is proposed or fixed.
+    pub fn plannable(&self) -> Result<(), Refusal> {
+        match self.stage {
+            Stage::Proposed { .. } | Stage::Fixed(_) => Ok(()),
+            _ => Err(Refusal::OutOfTurn { stage: self.stage.name(), verb: ("排期", "planned") }),
+        }
+    }
+
     fn takes_part(&self, unit: &UnitCode) -> Result<(), Refusal> {
         match self.participant(unit) {
             Some(_) => Ok(()),

@@ -1,0 +1,82 @@
+-- Joint operations, the people and things they hold, and what is known of the cases they serve.
+-- Nobody and nothing can be held twice at one time: the store itself refuses it, whatever a planner overlooked.
+CREATE EXTENSION IF NOT EXISTS btree_gist;
+
+CREATE TABLE operation (
+  id uuid PRIMARY KEY,
+  stage text NOT NULL CHECK (stage IN ('proposed', 'rejected', 'fixed', 'started', 'concluded', 'cancelled')),
+  case_ids uuid[] NOT NULL CHECK (cardinality(case_ids) >= 1),
+  units text[] NOT NULL CHECK (cardinality(units) >= 1),
+  region text NOT NULL,
+  starts_at timestamptz,
+  ends_at timestamptz,
+  proposed_at timestamptz NOT NULL,
+  state jsonb NOT NULL,
+  CHECK ((stage IN ('fixed', 'started', 'concluded')) = (starts_at IS NOT NULL)),
+  CHECK ((starts_at IS NULL) = (ends_at IS NULL)),
+  CHECK (starts_at < ends_at)
+);
+CREATE INDEX operation_page ON operation (proposed_at DESC, id DESC);
+CREATE INDEX operation_unfinished ON operation (id) WHERE stage IN ('proposed', 'fixed', 'started');
+CREATE INDEX operation_cases ON operation USING gin (case_ids);
+CREATE INDEX operation_units ON operation USING gin (units);
+
+CREATE TABLE booking (
+  operation_id uuid NOT NULL REFERENCES operation,
+  kind text NOT NULL CHECK (kind IN ('officer', 'resource')),
+  code text NOT NULL,
+  unit text NOT NULL,
+  starts_at timestamptz NOT NULL,
+  ends_at timestamptz NOT NULL,
+  during tstzrange NOT NULL GENERATED ALWAYS AS (tstzrange(starts_at, ends_at, '[)')) STORED,
+  state text NOT NULL CHECK (state IN ('reserved', 'on_duty', 'released')),
+  PRIMARY KEY (operation_id, kind, code),
+  CHECK (starts_at < ends_at),
+  CONSTRAINT booking_officer_twice EXCLUDE USING gist (code WITH =, during WITH &&)
+    WHERE (kind = 'officer' AND state <> 'released'),
+  CONSTRAINT booking_resource_twice EXCLUDE USING gist (code WITH =, during WITH &&)
+    WHERE (kind = 'resource' AND state <> 'released')
+);
+CREATE INDEX booking_page ON booking (starts_at, operation_id, kind, code);
+
+CREATE TABLE officer (
+  code text PRIMARY KEY,
+  unit text NOT NULL,
+  auxiliary bool NOT NULL,
+  listed bool NOT NULL,
+  valid_from date,
+  valid_to date,
+  suspended bool NOT NULL,
+  state jsonb NOT NULL,
+  CHECK (NOT (auxiliary AND valid_from IS NOT NULL)),
+  CHECK ((valid_from IS NULL) = (valid_to IS NULL)),
+  CHECK (valid_from <= valid_to)
+);
+COMMENT ON COLUMN officer.listed IS 'false of someone the county''s pack no longer names';
+CREATE INDEX officer_unit ON officer (unit, code);
+
+CREATE TABLE known_case (
+  id uuid PRIMARY KEY,
+  finish_by timestamptz,
+  ended text,
+  state jsonb NOT NULL
+);
+
+CREATE TABLE written (
+  id uuid PRIMARY KEY,
+  operation_id uuid NOT NULL REFERENCES operation,
+  verb text NOT NULL CHECK (verb IN ('inspect', 'reject', 'decline', 'reschedule', 'cancel', 'conclude')),
+  unit text NOT NULL,
+  words text NOT NULL,
+  at timestamptz NOT NULL
+);
+COMMENT ON TABLE written IS 'what people wrote: the record''s words and the remarks with decisions; in no event';
+CREATE INDEX written_of_operation ON written (operation_id, at, id);
+
+-- A record is added to and never changed.
+CREATE FUNCTION written_insert_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'what was written is never changed' USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER written_insert_only BEFORE UPDATE OR DELETE ON written
+  FOR EACH STATEMENT EXECUTE FUNCTION written_insert_only();
