@@ -13,7 +13,7 @@ use crate::consultation::{
 use crate::deadline::Deadline;
 use crate::determine::{AsOf, determine, to_ask};
 use crate::evidence::Evidence;
-use crate::file::{CaseFile, Cited, Decided, Event, FollowUp, Participant, Setting};
+use crate::file::{CaseFile, Cited, Decided, Escalation, Event, FollowUp, Participant, Setting};
 use crate::order::{OrderCommand, OrderEvent, OrderStage, Outcome, Task, WithdrawnBecause, WorkOrder};
 use crate::proof::{Determination, Proof};
 use crate::refusal::Refusal;
@@ -414,7 +414,8 @@ impl<'s, 'p> Work<'s, 'p> {
         }
         self.file.case.operation = Some(OpenOperation::Requested);
         self.file.case.reconsider = None;
-        self.say(Event::Escalated { order: id, participants, ground, finish_by });
+        let asked = Box::new(Escalation { participants, ground, finish_by });
+        self.say(Event::Escalated { order: id, asked });
         Ok(())
     }
 

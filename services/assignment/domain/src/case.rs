@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vocab::{
     CaseFacts, CaseId, ConsultationId, DeterminationId, FactCode, HandlingMode, OperationId,
-    RulingId, Track, UnitCode, Urgency,
+    RulingId, Track, UnitCode,
 };
 
 use crate::consultation::Position;
@@ -288,17 +288,5 @@ impl Case {
             Some(OpenOperation::Named { id }) => Some(id),
             Some(OpenOperation::Requested) | None => None,
         }
-    }
-}
-
-/// How an answer of the lists would usually be handled, and on which track; the clerk may choose otherwise.
-#[must_use]
-pub fn usual_handling(outcome: &Determination, urgency: Urgency) -> (HandlingMode, Track) {
-    match (outcome, urgency) {
-        (Determination::Overlap { .. } | Determination::Gap, _) => (HandlingMode::Joint, Track::Supervised),
-        (_, Urgency::Major) => (HandlingMode::Dedicated, Track::Supervised),
-        (Determination::LeadWithSupport { .. }, _) => (HandlingMode::Assisted, Track::Assigned),
-        (Determination::Sole { .. }, Urgency::Urgent) => (HandlingMode::Fast, Track::Direct),
-        (Determination::Sole { .. }, Urgency::Normal) => (HandlingMode::Careful, Track::Assigned),
     }
 }

@@ -319,7 +319,7 @@ pub struct Ruling {
     pub precedent: Precedent,
 }
 
-/// 提请: who would take part in an operation.
+/// 参与单位: who would take part in an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Participant {
     /// Who.
@@ -330,6 +330,17 @@ pub struct Participant {
     pub duties: Vec<Duty>,
     /// On which items.
     pub items: Vec<PowerItemCode>,
+}
+
+/// 提请: what the lead asks scheduling for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Escalation {
+    /// Who would take part, the lead first.
+    pub participants: Vec<Participant>,
+    /// The legal situation.
+    pub ground: EscalationGround,
+    /// Until when the order is due.
+    pub finish_by: Timestamp,
 }
 
 /// What happened to a case's file.
@@ -366,12 +377,8 @@ pub enum Event {
     Escalated {
         /// The order it could not solve.
         order: WorkOrderId,
-        /// Who would take part, the lead first.
-        participants: Vec<Participant>,
-        /// The legal situation.
-        ground: EscalationGround,
-        /// Until when the order is due.
-        finish_by: Timestamp,
+        /// What it asks for.
+        asked: Box<Escalation>,
     },
     /// The lead has replied.
     Handled,

@@ -1,5 +1,6 @@
 //! 责任认定: what is right when somebody must be found responsible. Pure: time, ids, lists and rules come in as values.
 
+pub mod account;
 mod act;
 pub mod case;
 pub mod consultation;

@@ -3,11 +3,53 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use vocab::{Calendar, ClockRule, PersonCode, PostCode, Track, UnitCode};
+use vocab::{
+    Calendar, CaseFacts, ClockRule, Condition, HandlingMode, PersonCode, PostCode, Track, Truth, UnitCode, Urgency,
+};
 
 use crate::deadline::Deadline;
 use crate::order::Assignee;
+use crate::proof::Determination;
 use crate::refusal::Refusal;
+
+/// 认定情形: the outcomes as far as the choice of a way of handling depends on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// 单一主体.
+    Sole,
+    /// 主办加协办.
+    LeadWithSupport,
+    /// 职责交叉.
+    Overlap,
+    /// 监管盲区.
+    Gap,
+}
+
+impl From<&Determination> for Finding {
+    fn from(outcome: &Determination) -> Self {
+        match outcome {
+            Determination::Sole { .. } => Self::Sole,
+            Determination::LeadWithSupport { .. } => Self::LeadWithSupport,
+            Determination::Overlap { .. } => Self::Overlap,
+            Determination::Gap => Self::Gap,
+        }
+    }
+}
+
+/// 办理方式: when a way of handling is proposed; the first whose tests all hold is.
+#[derive(Debug, Clone)]
+pub struct Handling {
+    /// Which way.
+    pub mode: HandlingMode,
+    /// On which track.
+    pub track: Track,
+    /// For which findings; empty means any.
+    pub findings: Vec<Finding>,
+    /// For which urgencies; empty means any.
+    pub urgencies: Vec<Urgency>,
+    /// The facts that must hold and be known.
+    pub conditions: Vec<Condition>,
+}
 
 /// 规则: clocks and limits of one county, and its posts.
 #[derive(Debug, Clone)]
@@ -26,6 +68,8 @@ pub struct Policy {
     pub acknowledge: ClockRule,
     /// 工单办理期限, by track.
     pub orders: BTreeMap<Track, ClockRule>,
+    /// 办理方式, in the order of proposal.
+    pub handlings: Vec<Handling>,
     /// The calendar.
     pub calendar: Calendar,
     /// How often a case may be sent back.
@@ -63,6 +107,20 @@ impl Policy {
     /// Counts a rule from a moment.
     pub fn deadline(&self, rule: &ClockRule, anchor_at: Timestamp) -> Result<Deadline, Refusal> {
         Ok(Deadline::by(rule, anchor_at, &self.calendar)?)
+    }
+
+    /// How a case with this outcome would usually be handled, and on which track; the clerk may choose otherwise.
+    #[must_use]
+    pub fn handling(&self, outcome: &Determination, facts: &CaseFacts) -> Option<(HandlingMode, Track)> {
+        let finding = Finding::from(outcome);
+        self.handlings
+            .iter()
+            .find(|handling| {
+                (handling.findings.is_empty() || handling.findings.contains(&finding))
+                    && (handling.urgencies.is_empty() || handling.urgencies.contains(&facts.urgency))
+                    && Condition::all_hold(&handling.conditions, &facts.declared) == Truth::Yes
+            })
+            .map(|handling| (handling.mode, handling.track))
     }
 
     /// The clock of an order on a track.

@@ -1,0 +1,208 @@
+-- Who is responsible: the lists with their two times, what was determined and ruled, and the orders that follow.
+CREATE EXTENSION IF NOT EXISTS btree_gist;
+
+-- One entry in the hands of one holder, for a place: when it is valid, and when the list held it.
+CREATE TABLE list_item (
+  id uuid PRIMARY KEY,
+  kind text NOT NULL CHECK (kind IN ('power', 'responsibility', 'kept_duty')),
+  code text NOT NULL,
+  holder text NOT NULL,
+  towns text NOT NULL,
+  valid daterange NOT NULL CHECK (NOT isempty(valid)),
+  recorded tstzrange NOT NULL CHECK (NOT isempty(recorded)),
+  content jsonb NOT NULL,
+  CONSTRAINT list_item_says_one_thing EXCLUDE USING gist (
+    kind WITH =, code WITH =, holder WITH =, towns WITH =, valid WITH &&, recorded WITH &&)
+);
+COMMENT ON COLUMN list_item.towns IS 'region codes in order, joined by commas; empty is the whole county';
+CREATE INDEX list_item_page ON list_item (code, holder, id);
+CREATE INDEX list_item_current ON list_item (id) WHERE upper_inf(recorded);
+
+CREATE TABLE boundary_rule (
+  id uuid PRIMARY KEY,
+  code text NOT NULL,
+  valid daterange NOT NULL CHECK (NOT isempty(valid)),
+  recorded tstzrange NOT NULL CHECK (NOT isempty(recorded)),
+  content jsonb NOT NULL,
+  CONSTRAINT boundary_rule_says_one_thing EXCLUDE USING gist (code WITH =, recorded WITH &&)
+);
+
+-- The responsibility for one case. A decision is in force or a consultation is open, never both and never two.
+CREATE TABLE responsibility (
+  case_id uuid PRIMARY KEY,
+  case_no text NOT NULL,
+  stage text NOT NULL CHECK (stage IN
+    ('diagnosing', 'awaiting_acceptance', 'consulting', 'determined', 'ruled', 'handled', 'linked', 'ended')),
+  round int NOT NULL CHECK (round >= 1),
+  hops int NOT NULL CHECK (hops >= 0),
+  determination_id uuid,
+  ruling_id uuid,
+  consultation_id uuid,
+  lead_unit text,
+  state jsonb NOT NULL,
+  CONSTRAINT responsibility_is_one CHECK (CASE stage
+    WHEN 'determined' THEN determination_id IS NOT NULL AND ruling_id IS NULL AND consultation_id IS NULL
+    WHEN 'ruled' THEN determination_id IS NULL AND ruling_id IS NOT NULL AND consultation_id IS NULL
+    WHEN 'consulting' THEN determination_id IS NULL AND ruling_id IS NULL AND consultation_id IS NOT NULL
+    WHEN 'handled' THEN num_nonnulls(determination_id, ruling_id) = 1 AND consultation_id IS NULL
+    WHEN 'ended' THEN num_nonnulls(determination_id, ruling_id) <= 1 AND consultation_id IS NULL
+    ELSE num_nonnulls(determination_id, ruling_id, consultation_id) = 0 END)
+);
+
+-- Every question to the lists that was acted on; the proof is a file named by its hash.
+CREATE TABLE determination (
+  id uuid PRIMARY KEY,
+  case_id uuid NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('sole', 'lead_with_support', 'overlap', 'gap')),
+  list_revision bigint NOT NULL,
+  proof_sha256 bytea NOT NULL CHECK (octet_length(proof_sha256) = 32),
+  determined_at timestamptz NOT NULL
+);
+CREATE INDEX determination_case ON determination (case_id, id);
+
+CREATE TABLE consultation (
+  id uuid PRIMARY KEY,
+  case_id uuid NOT NULL,
+  stage text NOT NULL CHECK (stage IN ('open', 'answered', 'ruled', 'withdrawn')),
+  state jsonb NOT NULL
+);
+CREATE INDEX consultation_case ON consultation (case_id, id);
+CREATE UNIQUE INDEX consultation_one_open ON consultation (case_id) WHERE stage IN ('open', 'answered');
+
+CREATE TABLE ruling (
+  id uuid PRIMARY KEY,
+  case_id uuid NOT NULL,
+  consultation_id uuid NOT NULL UNIQUE,
+  precedent_id uuid NOT NULL UNIQUE,
+  ruled_at timestamptz NOT NULL,
+  shares jsonb NOT NULL
+);
+CREATE INDEX ruling_case ON ruling (case_id, id);
+
+-- Rulings that route like cases, until they expire.
+CREATE TABLE precedent (
+  id uuid PRIMARY KEY,
+  matters text NOT NULL,
+  known_from timestamptz NOT NULL,
+  expired_at timestamptz CHECK (expired_at >= known_from),
+  state jsonb NOT NULL
+);
+COMMENT ON COLUMN precedent.matters IS 'matter codes in order, joined by commas';
+CREATE INDEX precedent_matters ON precedent (matters);
+
+-- One unit's share of a case. No order without person, post, duty and deadline.
+CREATE TABLE work_order (
+  id uuid PRIMARY KEY,
+  case_id uuid NOT NULL,
+  unit text NOT NULL CHECK (unit <> ''),
+  role text NOT NULL CHECK (role IN ('lead', 'support')),
+  stage text NOT NULL CHECK (stage IN ('dispatched', 'acknowledged', 'objected', 'completed', 'withdrawn')),
+  person text NOT NULL CHECK (person <> ''),
+  post text NOT NULL CHECK (post <> ''),
+  duty_text text NOT NULL CHECK (duty_text <> ''),
+  due_at timestamptz NOT NULL,
+  acknowledge_due_at timestamptz NOT NULL,
+  round int NOT NULL CHECK (round >= 1),
+  state jsonb NOT NULL
+);
+CREATE INDEX work_order_case ON work_order (case_id, id);
+CREATE INDEX work_order_unit ON work_order (unit, id);
+CREATE INDEX work_order_open ON work_order (case_id) WHERE stage IN ('dispatched', 'acknowledged', 'objected');
+
+-- The second wall: reads for a department run as this role, which sees the rows of the unit it was told and no others.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'assignment_department') THEN
+    CREATE ROLE assignment_department NOLOGIN;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+  NULL; -- another database of this server was made at the same moment
+END $$;
+DO $$
+BEGIN
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+     AND NOT pg_has_role(current_user, 'assignment_department', 'SET') THEN
+    EXECUTE format('GRANT assignment_department TO %I', current_user);
+  END IF;
+END $$;
+GRANT SELECT ON work_order TO assignment_department;
+ALTER TABLE work_order ENABLE ROW LEVEL SECURITY;
+ALTER TABLE work_order FORCE ROW LEVEL SECURITY;
+CREATE POLICY work_order_of_the_unit ON work_order
+  USING (current_user <> 'assignment_department' OR unit = current_setting('xiezhi.unit', true));
+
+-- What changed for a unit, numbered without gaps in the order of commit, so that a reader resumes where it stopped.
+CREATE TABLE order_feed_head (
+  unit text PRIMARY KEY,
+  pos bigint NOT NULL
+);
+CREATE TABLE order_feed (
+  unit text NOT NULL,
+  pos bigint NOT NULL,
+  work_order_id uuid NOT NULL,
+  change text NOT NULL,
+  changed_at timestamptz NOT NULL,
+  PRIMARY KEY (unit, pos)
+);
+
+-- What people wrote about their work: never in an event.
+CREATE TABLE work_text (
+  id uuid PRIMARY KEY,
+  case_id uuid NOT NULL,
+  subject_id uuid NOT NULL,
+  kind text NOT NULL,
+  unit text NOT NULL,
+  round int NOT NULL,
+  body text NOT NULL,
+  written_at timestamptz NOT NULL
+);
+CREATE INDEX work_text_subject ON work_text (subject_id, id);
+
+CREATE TABLE account (
+  id text PRIMARY KEY,
+  unit text NOT NULL,
+  enabled bool NOT NULL,
+  state jsonb NOT NULL
+);
+
+-- Challenges of the token door, each used once; their time is real time, as that of every token.
+CREATE TABLE token_challenge (
+  challenge bytea PRIMARY KEY,
+  account text NOT NULL,
+  expires_at timestamptz NOT NULL
+);
+CREATE INDEX token_challenge_expiry ON token_challenge (expires_at);
+
+-- What a person has to do next; 'centre' stands for whatever the centre's code is.
+CREATE VIEW open_task AS
+  SELECT case_id, 'diagnosis.make' AS task, 'centre' AS unit, case_id AS reference,
+         (state #>> '{diagnosis,answer_by,due_at}')::timestamptz AS due_at
+    FROM responsibility WHERE stage = 'diagnosing'
+  UNION ALL
+  SELECT r.case_id, 'diagnosis.answer', asked.unit, r.case_id,
+         (r.state #>> '{diagnosis,answer_by,due_at}')::timestamptz
+    FROM responsibility r, jsonb_array_elements_text(r.state #> '{diagnosis,asked}') AS asked (unit)
+   WHERE r.stage = 'diagnosing' AND NOT (r.state #> '{diagnosis,positions}') ? asked.unit
+  UNION ALL
+  SELECT c.case_id, 'consultation.position', asked.unit, c.id, (c.state #>> '{answer_by,due_at}')::timestamptz
+    FROM consultation c, jsonb_array_elements_text(c.state -> 'asked') AS asked (unit)
+   WHERE c.stage = 'open' AND NOT (c.state -> 'positions') ? asked.unit
+  UNION ALL
+  SELECT case_id, 'consultation.rule', 'centre', id, (state #>> '{stage,rule_by,due_at}')::timestamptz
+    FROM consultation WHERE stage IN ('open', 'answered')
+  UNION ALL
+  SELECT case_id, 'order.acknowledge', unit, id, acknowledge_due_at FROM work_order WHERE stage = 'dispatched'
+  UNION ALL
+  SELECT case_id, 'order.complete', unit, id, due_at FROM work_order WHERE stage = 'acknowledged'
+  UNION ALL
+  SELECT case_id, 'objection.decide', 'centre', id, (state #>> '{stage,decide_by,due_at}')::timestamptz
+    FROM work_order WHERE stage = 'objected'
+  UNION ALL
+  SELECT r.case_id, 'case.complete', r.lead_unit, r.case_id, NULL
+    FROM responsibility r
+   WHERE r.stage IN ('determined', 'ruled') AND r.state -> 'operation' = 'null'
+     AND NOT EXISTS (SELECT FROM work_order w WHERE w.case_id = r.case_id
+                      AND w.stage IN ('dispatched', 'acknowledged', 'objected'))
+  UNION ALL
+  SELECT case_id, 'case.reconsider', lead_unit, case_id, NULL
+    FROM responsibility WHERE stage IN ('determined', 'ruled') AND state -> 'reconsider' <> 'null';

@@ -1,0 +1,225 @@
+//! 主办单位与案件: escalation, the end of handling, and what stands for a case.
+
+use assignment_domain::case::{CaseStage, DecisionSource};
+use assignment_domain::file::Command;
+use assignment_domain::order::OrderStage;
+use kit::caller::{Call, Granted};
+use kit::paging::{decode_token, encode_token, page_size};
+use kit::refusal::Refusal;
+use kit::service::Keys;
+use tonic::Request;
+use uuid::Uuid;
+use vocab::{CaseId, UnitCode};
+use words::write::time;
+use xiezhi_proto::assignment::v1 as wire;
+
+use super::consultations::cut;
+use super::{Door, asking, stored};
+use crate::app::{About, act, keep_text, unit_of, visible};
+use crate::store::read as rows;
+use crate::wire::{read, write};
+
+impl Door {
+    pub(super) async fn escalate(
+        &self,
+        request: Request<wire::EscalateCaseRequest>,
+    ) -> Result<wire::EscalateCaseResponse, Refusal> {
+        let call = Call::of(&request, &request.get_ref().command_id)?;
+        let granted = call.granted.clone();
+        let asked = read::escalate(request.into_inner())?;
+        let who = unit_of(&granted)?;
+        let case = asked.case;
+        self.corridor
+            .command(call, Keys::one(case.uuid()), move |unit, cx| {
+                visible(unit, &granted, case)?;
+                let command =
+                    Command::Escalate { unit: who.clone(), ground: asked.ground, invited: asked.invited.clone() };
+                act(unit, cx, case, command)?;
+                let held = visible(unit, &granted, case)?;
+                let round = held.file.case.round;
+                let order = held
+                    .file
+                    .orders
+                    .values()
+                    .find(|order| order.round == round && order.unit == who && matches!(order.stage, OrderStage::Acknowledged { .. }))
+                    .map(|order| order.id)
+                    .ok_or(Refusal::NotFound { what: "work order" })?;
+                let about = About { subject: order.uuid(), kind: "escalation" };
+                keep_text(unit, cx, &granted, case, about, &asked.reason);
+                Ok(wire::EscalateCaseResponse { work_order_id: order.to_string(), escalated_at: Some(time(cx.now())) })
+            })
+            .await
+    }
+
+    pub(super) async fn complete_case(
+        &self,
+        request: Request<wire::CompleteCaseRequest>,
+    ) -> Result<wire::CompleteCaseResponse, Refusal> {
+        let call = Call::of(&request, &request.get_ref().command_id)?;
+        let granted = call.granted.clone();
+        let asked = read::complete_case(request.into_inner())?;
+        let who = unit_of(&granted)?;
+        let own = match &asked.own {
+            Some(own) => Some((own.outcome, self.evidence(&own.hashes).await?)),
+            None => None,
+        };
+        let case = asked.case;
+        self.corridor
+            .command(call, Keys::one(case.uuid()), move |unit, cx| {
+                visible(unit, &granted, case)?;
+                let command =
+                    Command::CompleteCase { unit: who.clone(), conclusion: asked.conclusion, own: own.clone() };
+                act(unit, cx, case, command)?;
+                let about = About { subject: case.uuid(), kind: "reply" };
+                keep_text(unit, cx, &granted, case, about, &asked.reply);
+                let round = unit.files.get(&case).map_or(1, |held| held.file.case.round);
+                Ok(wire::CompleteCaseResponse { handled_at: Some(time(cx.now())), round })
+            })
+            .await
+    }
+
+    pub(super) async fn get_reply(
+        &self,
+        request: Request<wire::GetReplyRequest>,
+    ) -> Result<wire::GetReplyResponse, Refusal> {
+        let granted = Granted::of(&request)?;
+        let request = request.into_inner();
+        let case: CaseId = read::id("case_id", &request.case_id)?;
+        let file = self.file(&granted, case).await?;
+        let texts = rows::list_texts(self.corridor.pool(), case.uuid()).await.map_err(stored)?;
+        let wanted = i64::from(request.round);
+        let reply = texts
+            .into_iter()
+            .rev()
+            .find(|text| text.kind == "reply" && (wanted == 0 || i64::from(text.round) == wanted))
+            .ok_or(Refusal::NotFound { what: "reply" })?;
+        let round = reply.round.unsigned_abs();
+        let conclusion = match &file.case.stage {
+            CaseStage::Handled { conclusion, .. } if file.case.round == round => conclusion.as_str().to_owned(),
+            _ => String::new(),
+        };
+        Ok(wire::GetReplyResponse {
+            lead_unit: reply.unit,
+            conclusion,
+            reply: reply.body,
+            round,
+            written_at: Some(time(reply.at)),
+        })
+    }
+
+    pub(super) async fn get_determination(
+        &self,
+        request: Request<wire::GetDeterminationRequest>,
+    ) -> Result<wire::GetDeterminationResponse, Refusal> {
+        let granted = Granted::of(&request)?;
+        let request = request.into_inner();
+        let case: CaseId = read::id("case_id", &request.case_id)?;
+        let id: Option<vocab::DeterminationId> = read::maybe_id("determination_id", &request.determination_id)?;
+        let file = self.file(&granted, case).await?;
+        let missing = || Refusal::NotFound { what: "determination" };
+        let pool = self.corridor.pool();
+        let found = rows::find_determination(pool, case, id.map(vocab::DeterminationId::uuid)).await.map_err(stored)?;
+        let found = found.ok_or_else(missing)?;
+        let blob = kit::blob::find(pool, &found.proof_sha256).await?.ok_or_else(missing)?;
+        let proof = serde_json::from_slice(&blob.bytes)
+            .map_err(|error| Refusal::Internal(format!("a proof does not read back: {error}")))?;
+        let rules = self.corridor.rules().await?;
+        let decision = match &file.case.stage {
+            CaseStage::Consulting { .. } => None,
+            stage => stage.decision(),
+        };
+        let ruling_id = decision.and_then(|decision| decision.ruling()).map(|id| id.to_string()).unwrap_or_default();
+        Ok(wire::GetDeterminationResponse {
+            case_id: case.to_string(),
+            determination_id: found.id.to_string(),
+            result: Some(write::result(&proof, &rules.content)),
+            proof_sha256: found.proof_sha256.into(),
+            list_revision: found.list_revision.unsigned_abs(),
+            determined_at: Some(time(found.at)),
+            ruling_id,
+            shares_in_force: decision.map(|decision| write::shares(&decision.shares)).unwrap_or_default(),
+        })
+    }
+
+    pub(super) async fn list_responsibilities(
+        &self,
+        request: Request<wire::ListResponsibilitiesRequest>,
+    ) -> Result<wire::ListResponsibilitiesResponse, Refusal> {
+        Granted::of(&request)?;
+        let request = request.into_inner();
+        let case: Option<CaseId> = read::maybe_id("case_id", &request.case_id)?;
+        let limit = page_size(request.page_size, 100, 500)?;
+        let after = decode_token::<Uuid>(&request.page_token)?;
+        let found = rows::list_standings(self.corridor.pool(), case.map(CaseId::uuid), after, limit + 1).await;
+        let mut found = found.map_err(stored)?;
+        let next_page_token = cut(&mut found, limit, |last| encode_token(&last.case.id.uuid()));
+        let responsibilities = found.iter().map(responsibility).collect();
+        Ok(wire::ListResponsibilitiesResponse { responsibilities, next_page_token })
+    }
+
+    pub(super) async fn list_open_tasks(
+        &self,
+        request: Request<wire::ListOpenTasksRequest>,
+    ) -> Result<wire::ListOpenTasksResponse, Refusal> {
+        let granted = Granted::of(&request)?;
+        let request = request.into_inner();
+        let case: Option<CaseId> = read::maybe_id("case_id", &request.case_id)?;
+        let unit: Option<UnitCode> = read::maybe_id("unit_code", &request.unit_code)?;
+        let limit = page_size(request.page_size, 100, 500)?;
+        let after = decode_token::<rows::TaskKey>(&request.page_token)?;
+        let centre = self.corridor.rules().await?.content.centre.clone();
+        let wanted = unit.map(|unit| if unit == centre { CENTRE.to_owned() } else { unit.to_string() });
+        let own = asking(&granted).map(str::to_owned);
+        if own.is_some() && wanted.is_some() && own != wanted {
+            return Ok(wire::ListOpenTasksResponse::default());
+        }
+        let wanted = own.or(wanted);
+        let found = rows::list_open_tasks(
+            self.corridor.pool(),
+            wanted.as_deref(),
+            case.map(CaseId::uuid),
+            after,
+            limit + 1,
+        );
+        let mut found = found.await.map_err(stored)?;
+        let next_page_token =
+            cut(&mut found, limit, |last| encode_token(&(last.case, &last.task, &last.unit, last.reference)));
+        let tasks = found
+            .into_iter()
+            .map(|task| wire::OpenTask {
+                case_id: task.case.to_string(),
+                task_code: task.task,
+                unit_code: if task.unit == CENTRE { centre.to_string() } else { task.unit },
+                reference_id: if task.reference == task.case { String::new() } else { task.reference.to_string() },
+                due_at: task.due_at.map(time),
+            })
+            .collect();
+        Ok(wire::ListOpenTasksResponse { tasks, next_page_token })
+    }
+}
+
+/// What the store writes for the centre, whatever its code is.
+const CENTRE: &str = "centre";
+
+fn responsibility(standing: &rows::Standing) -> wire::Responsibility {
+    let case = &standing.case;
+    let source = case.stage.decision().map(|decision| decision.source);
+    let (determination_id, ruling_id) = match source {
+        Some(DecisionSource::Determination { id }) => (id.to_string(), String::new()),
+        Some(DecisionSource::Ruling { id }) => (String::new(), id.to_string()),
+        None => Default::default(),
+    };
+    wire::Responsibility {
+        case_id: case.id.to_string(),
+        case_no: case.case_no.clone(),
+        stage: case.stage.name().to_owned(),
+        determination_id,
+        ruling_id,
+        consultation_id: standing.consultation.map(|id| id.to_string()).unwrap_or_default(),
+        timer_armed: standing.timer_armed,
+        shares: case.stage.decision().map(|decision| write::shares(&decision.shares)).unwrap_or_default(),
+        round: case.round,
+        hops: case.hops,
+        operation_id: case.operation_id().map(|id| id.to_string()).unwrap_or_default(),
+    }
+}

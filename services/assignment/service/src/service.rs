@@ -1,0 +1,70 @@
+//! The service as the kit runs it.
+
+use kit::context::Context;
+use kit::envelope::Envelope;
+use kit::refusal::Refusal;
+use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
+
+use crate::rules::Rules;
+use crate::unit::{Needs, Unit};
+use crate::{consume, publish, rpc, store};
+
+/// 责任认定.
+#[derive(Debug)]
+pub struct Assignment;
+
+impl Service for Assignment {
+    const NAME: &'static str = "assignment";
+    const HEARS: &'static [&'static str] = &["intake", "scheduling", "supervision"];
+    type Unit = Unit;
+    type Needs = Needs;
+    type Rules = Rules;
+
+    fn parse_rules(bytes: &[u8]) -> Result<Rules, Vec<String>> {
+        Rules::parse(bytes)
+    }
+
+    fn keys_of(&self, event: &Envelope) -> Result<Keys<Needs>, Failed> {
+        consume::keys_of(event)
+    }
+
+    fn keys_of_rules(&self, _rules: &Rules) -> Keys<Needs> {
+        Keys::one(publish::LISTS).and(Needs { publication: true, ..Needs::default() })
+    }
+
+    async fn load(&self, tx: &mut Tx, keys: &Keys<Needs>) -> Result<Unit, StoreError> {
+        store::load(tx, keys).await
+    }
+
+    fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, event: &Envelope) -> Result<(), Failed> {
+        consume::on_event(unit, cx, event)
+    }
+
+    fn on_timer(&self, unit: &mut Unit, cx: &mut Context<Rules>, timer: &FiredTimer) -> Result<(), Failed> {
+        consume::on_timer(unit, cx, timer)
+    }
+
+    fn on_rules(&self, unit: &mut Unit, cx: &mut Context<Rules>, before: Option<&Rules>) -> Result<(), Refusal> {
+        publish::publish(unit, cx, before)
+    }
+
+    async fn flush(&self, tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
+        store::flush(tx, unit).await
+    }
+
+    fn explain(&self, constraint: &str) -> Option<Refusal> {
+        match constraint {
+            "list_item_says_one_thing" | "boundary_rule_says_one_thing" => Some(Refusal::field(
+                "bundle",
+                "an item is in the same hands for the same place twice on some day",
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// Starts the service and names its doors.
+pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
+    let node = kit::start(Assignment, settings).await?;
+    rpc::open(node, settings)
+}

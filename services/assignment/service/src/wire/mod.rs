@@ -1,0 +1,5 @@
+//! Where protobuf meets the domain, and nowhere else.
+
+pub mod events;
+pub mod read;
+pub mod write;
