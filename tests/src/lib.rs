@@ -1,0 +1,4 @@
+//! What the tests of the whole house share: how they read our sources, walk the contract and speak with a running centre.
+
+pub mod contract;
+pub mod sources;
