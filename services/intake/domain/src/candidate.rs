@@ -19,10 +19,7 @@ pub struct Windows {
 impl Default for Windows {
     /// Half a year for the same complainant (the longest a case with extension and review takes), a month for the same problem.
     fn default() -> Self {
-        Self {
-            complainant_days: 180,
-            problem_days: 30,
-        }
+        Self { complainant_days: 180, problem_days: 30 }
     }
 }
 
@@ -90,16 +87,9 @@ pub struct Candidate {
 
 /// The likeliest first, at most so many.
 #[must_use]
-pub fn candidates(
-    seeker: Seeker<'_>,
-    neighbours: &[Neighbour],
-    windows: Windows,
-    most: usize,
-) -> Vec<Candidate> {
-    let mut found: Vec<(u32, Candidate)> = neighbours
-        .iter()
-        .filter_map(|neighbour| compare(seeker, neighbour, windows))
-        .collect();
+pub fn candidates(seeker: Seeker<'_>, neighbours: &[Neighbour], windows: Windows, most: usize) -> Vec<Candidate> {
+    let mut found: Vec<(u32, Candidate)> =
+        neighbours.iter().filter_map(|neighbour| compare(seeker, neighbour, windows)).collect();
     found.sort_by(|(one, a), (other, b)| {
         other
             .cmp(one)
@@ -110,20 +100,12 @@ pub fn candidates(
     found.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
-fn compare(
-    seeker: Seeker<'_>,
-    neighbour: &Neighbour,
-    windows: Windows,
-) -> Option<(u32, Candidate)> {
+fn compare(seeker: Seeker<'_>, neighbour: &Neighbour, windows: Windows) -> Option<(u32, Candidate)> {
     if neighbour.id == seeker.id || neighbour.sealed || neighbour.id > seeker.id {
         return None;
     }
     let facts = seeker.facts;
-    let in_common = facts
-        .matters
-        .iter()
-        .filter(|matter| neighbour.matters.contains(matter))
-        .count();
+    let in_common = facts.matters.iter().filter(|matter| neighbour.matters.contains(matter)).count();
     let same_town = neighbour.region.town() == facts.region.town();
     if in_common == 0 || !same_town {
         return None;
@@ -135,10 +117,7 @@ fn compare(
         (true, true) if within(windows.complainant_days) => LinkKind::Duplicate,
         (true, false) if within(windows.complainant_days) => LinkKind::Repeat,
         // Two villages of one town are two places; a case that names only the town may be either.
-        (false, true)
-            if within(windows.problem_days)
-                && may_be_one_place(&facts.region, &neighbour.region) =>
-        {
+        (false, true) if within(windows.problem_days) && may_be_one_place(&facts.region, &neighbour.region) => {
             LinkKind::ClusterMember
         }
         _ => return None,
@@ -159,14 +138,7 @@ fn compare(
         + u32::try_from(in_common.min(4)).unwrap_or_default() * 3
         + u32::from(same_village) * 2
         + u32::from(same_object);
-    Some((
-        weight,
-        Candidate {
-            neighbour: neighbour.clone(),
-            kind,
-            reasons,
-        },
-    ))
+    Some((weight, Candidate { neighbour: neighbour.clone(), kind, reasons }))
 }
 
 fn may_be_one_place(one: &RegionCode, other: &RegionCode) -> bool {

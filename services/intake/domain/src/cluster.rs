@@ -5,8 +5,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vocab::{CaseId, NoticeId};
 
-use crate::case::{Case, Event, Refusal, Verb};
+use crate::case::Case;
+use crate::command::Verb;
+use crate::event::Event;
 use crate::notice::NoticeKind;
+use crate::refusal::Refusal;
 use crate::stage::{Acceptance, Stage};
 
 /// 关联种类: how a case relates to an earlier one.
@@ -74,71 +77,32 @@ pub fn join(
     if later.sealed_from != head.sealed_from {
         return Err(Refusal::SealedApart);
     }
-    if later
-        .link
-        .is_some_and(|link| link.head == head.id && link.kind == kind)
-    {
+    if later.link.is_some_and(|link| link.head == head.id && link.kind == kind) {
         return Ok(Vec::new());
     }
     let is_registered = matches!(later.stage, Stage::Registered { .. });
     if later.link.is_some() && !is_registered {
         return Err(Refusal::AlreadyLinked);
     }
-    if !is_registered
-        && !matches!(&later.stage, Stage::Accepted(acceptance) if acceptance.round == 1)
-    {
-        return Err(Refusal::OutOfTurn {
-            stage: later.stage.name(),
-            verb: Verb::Link,
-        });
+    if !is_registered && !matches!(&later.stage, Stage::Accepted(acceptance) if acceptance.round == 1) {
+        return Err(Refusal::OutOfTurn { stage: later.stage.name(), verb: Verb::Link });
     }
-    let linked = Event::Linked {
-        link: Link {
-            head: head.id,
-            kind,
-            at,
-        },
-    };
+    let linked = Event::Linked { link: Link { head: head.id, kind, at } };
     if !kind.follows() {
-        return if head.stage.name().is_open() {
-            Err(Refusal::RepeatOfOpen)
-        } else {
-            Ok(vec![linked])
-        };
+        return if head.stage.name().is_open() { Err(Refusal::RepeatOfOpen) } else { Ok(vec![linked]) };
     }
     match &head.stage {
         Stage::Registered { .. } if is_registered => Ok(vec![linked]),
         Stage::Registered { .. } => Err(Refusal::HeadBehind),
-        Stage::Accepted(acceptance) => {
-            Ok([vec![linked], accepted_with(later, acceptance, notices, at)].concat())
-        }
-        Stage::Handled {
-            acceptance,
-            handling,
-        } => {
+        Stage::Accepted(acceptance) => Ok([vec![linked], accepted_with(later, acceptance, notices, at)].concat()),
+        Stage::Handled { acceptance, handling } => {
             let reply = [
-                Event::Answered {
-                    handling: crate::stage::Handling {
-                        notice: notices.reply,
-                        ..handling.clone()
-                    },
-                },
-                Event::NoticeServed {
-                    notice: notices.reply,
-                    kind: NoticeKind::Reply,
-                    round: acceptance.round,
-                },
+                Event::Answered { handling: crate::stage::Handling { notice: notices.reply, ..handling.clone() } },
+                Event::NoticeServed { notice: notices.reply, kind: NoticeKind::Reply, round: acceptance.round },
             ];
-            Ok([
-                vec![linked],
-                accepted_with(later, acceptance, notices, at),
-                reply.to_vec(),
-            ]
-            .concat())
+            Ok([vec![linked], accepted_with(later, acceptance, notices, at), reply.to_vec()].concat())
         }
-        other => Err(Refusal::HeadDone {
-            stage: other.name(),
-        }),
+        other => Err(Refusal::HeadDone { stage: other.name() }),
     }
 }
 
@@ -146,18 +110,8 @@ pub fn join(
 fn accepted_with(later: &Case, head: &Acceptance, notices: CatchUp, at: Timestamp) -> Vec<Event> {
     match &later.stage {
         Stage::Registered { .. } => vec![
-            Event::Accepted {
-                acceptance: Acceptance {
-                    at,
-                    round_since: at,
-                    ..head.clone()
-                },
-            },
-            Event::NoticeServed {
-                notice: notices.acceptance,
-                kind: NoticeKind::Acceptance,
-                round: head.round,
-            },
+            Event::Accepted { acceptance: Acceptance { at, round_since: at, ..head.clone() } },
+            Event::NoticeServed { notice: notices.acceptance, kind: NoticeKind::Acceptance, round: head.round },
         ],
         _ if later.stage.round() != head.round => vec![Event::RoundAdopted { round: head.round }],
         _ => Vec::new(),

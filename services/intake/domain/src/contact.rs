@@ -29,13 +29,8 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: &'static [Self] = &[
-        Self::Callback,
-        Self::ServeNotice,
-        Self::VerifyFacts,
-        Self::Reception,
-        Self::Emergency,
-    ];
+    pub const ALL: &'static [Self] =
+        &[Self::Callback, Self::ServeNotice, Self::VerifyFacts, Self::Reception, Self::Emergency];
 
     /// The code, as it is stored and sent.
     #[must_use]
@@ -52,9 +47,6 @@ impl Purpose {
     /// The purpose with this code.
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|purpose| purpose.as_str() == code)
+        Self::ALL.iter().copied().find(|purpose| purpose.as_str() == code)
     }
 }

@@ -159,14 +159,11 @@ mod tests {
 
     #[test]
     fn what_is_known_of_the_complainant_goes_wherever_it_stands() {
-        let known = Known {
-            name: "陈某某",
-            phone: "8402 123",
-            id_number: "33042119800101123x",
-            address: "西塘镇朝南埭1号",
-        };
-        let text =
-            "陈某某反映: 西塘镇朝南埭1号门口油烟, 打8402123, 证件33042119800101123X, 陈某某。";
+        let known =
+            Known {
+                name: "陈某某", phone: "8402 123", id_number: "33042119800101123x", address: "西塘镇朝南埭1号"
+            };
+        let text = "陈某某反映: 西塘镇朝南埭1号门口油烟, 打8402123, 证件33042119800101123X, 陈某某。";
         let masked = mask(text, known);
         for gone in ["陈某某", "朝南埭", "8402123", "3304211980"] {
             assert!(!masked.contains(gone), "{masked}");
@@ -177,29 +174,9 @@ mod tests {
     #[test]
     fn nothing_known_takes_nothing_out() {
         assert_eq!(masked(""), "");
-        assert_eq!(
-            mask(
-                "油烟很大",
-                Known {
-                    name: "",
-                    phone: "",
-                    id_number: "",
-                    address: ""
-                }
-            ),
-            "油烟很大"
-        );
+        assert_eq!(mask("油烟很大", Known { name: "", phone: "", id_number: "", address: "" }), "油烟很大");
         // A name of one character would take half the text with it.
-        assert_eq!(
-            mask(
-                "高楼下的高音喇叭",
-                Known {
-                    name: "高",
-                    ..Known::default()
-                }
-            ),
-            "高楼下的高音喇叭"
-        );
+        assert_eq!(mask("高楼下的高音喇叭", Known { name: "高", ..Known::default() }), "高楼下的高音喇叭");
     }
 
     proptest! {

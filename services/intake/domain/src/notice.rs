@@ -64,19 +64,13 @@ impl Delivery {
     /// The way with this code.
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
-        [Self::OnTheSpot, Self::PublicQuery]
-            .into_iter()
-            .find(|way| way.as_str() == code)
+        [Self::OnTheSpot, Self::PublicQuery].into_iter().find(|way| way.as_str() == code)
     }
 
     /// A visitor who is told in the same breath is told at the desk (信访工作条例 art. 23: on the spot where that is possible).
     #[must_use]
     pub fn of(channel: Channel, in_the_same_breath: bool) -> Self {
-        if channel == Channel::Visit && in_the_same_breath {
-            Self::OnTheSpot
-        } else {
-            Self::PublicQuery
-        }
+        if channel == Channel::Visit && in_the_same_breath { Self::OnTheSpot } else { Self::PublicQuery }
     }
 }
 
@@ -110,10 +104,7 @@ mod tests {
     #[test]
     fn blanks_are_filled_and_unknown_ones_stay_open() {
         let values = BTreeMap::from([("case_no", "JS-2026-000001".to_owned())]);
-        assert_eq!(
-            fill("编号{case_no}, 承办{unit}。", &values),
-            "编号JS-2026-000001, 承办________。"
-        );
+        assert_eq!(fill("编号{case_no}, 承办{unit}。", &values), "编号JS-2026-000001, 承办________。");
         assert_eq!(fill("{case_no", &values), "{case_no");
         assert_eq!(fill("", &values), "");
         let braces = BTreeMap::from([("a", "{b}".to_owned()), ("b", "x".to_owned())]);

@@ -37,8 +37,7 @@ impl FromStr for CaseNumber {
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let wrong = || Malformed::new("case number", text, "not like JS-2026-000123");
         let mut parts = text.split('-');
-        let (Some(prefix), Some(year), Some(nth), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
+        let (Some(prefix), Some(year), Some(nth), None) = (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(wrong());
         };
@@ -49,11 +48,7 @@ impl FromStr for CaseNumber {
             && digits(year)
             && (6..=12).contains(&nth.len())
             && digits(nth);
-        if is_number {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(wrong())
-        }
+        if is_number { Ok(Self(text.to_owned())) } else { Err(wrong()) }
     }
 }
 
@@ -126,17 +121,12 @@ impl FromStr for TrackingCode {
                 'I' | 'L' => '1',
                 other => other,
             };
-            if !character.is_ascii() || !DIGITS.iter().any(|digit| char::from(*digit) == character)
-            {
+            if !character.is_ascii() || !DIGITS.iter().any(|digit| char::from(*digit) == character) {
                 return Err(wrong());
             }
             code.push(character);
         }
-        if code.len() == LENGTH {
-            Ok(Self(code))
-        } else {
-            Err(wrong())
-        }
+        if code.len() == LENGTH { Ok(Self(code)) } else { Err(wrong()) }
     }
 }
 
@@ -164,18 +154,8 @@ mod tests {
     #[test]
     fn a_case_number_counts_within_its_year() {
         assert_eq!(CaseNumber::new("JS", 2026, 123).as_str(), "JS-2026-000123");
-        assert_eq!(
-            CaseNumber::new("JS", 2026, 1_234_567).as_str(),
-            "JS-2026-1234567"
-        );
-        for wrong in [
-            "",
-            "JS-2026",
-            "JS-2026-12",
-            "JS-26-000001",
-            "JS-2026-000001-1",
-            "J S-2026-000001",
-        ] {
+        assert_eq!(CaseNumber::new("JS", 2026, 1_234_567).as_str(), "JS-2026-1234567");
+        for wrong in ["", "JS-2026", "JS-2026-12", "JS-26-000001", "JS-2026-000001-1", "J S-2026-000001"] {
             assert!(wrong.parse::<CaseNumber>().is_err(), "{wrong}");
         }
     }
@@ -185,25 +165,9 @@ mod tests {
         let code = TrackingCode::from_bits(0x0123_4567_89ab_cdef);
         let spoken = code.to_string();
         assert_eq!(spoken.len(), 14);
-        assert_eq!(
-            spoken
-                .to_lowercase()
-                .replace('-', " ")
-                .parse::<TrackingCode>()
-                .unwrap(),
-            code
-        );
-        assert_eq!(
-            "oooo-iiii-llll".parse::<TrackingCode>().unwrap().as_str(),
-            "000011111111"
-        );
-        for wrong in [
-            "",
-            "0000-0000-000",
-            "0000-0000-00000",
-            "0000-0000-000U",
-            "００００-0000-0000",
-        ] {
+        assert_eq!(spoken.to_lowercase().replace('-', " ").parse::<TrackingCode>().unwrap(), code);
+        assert_eq!("oooo-iiii-llll".parse::<TrackingCode>().unwrap().as_str(), "000011111111");
+        for wrong in ["", "0000-0000-000", "0000-0000-00000", "0000-0000-000U", "００００-0000-0000"] {
             assert!(wrong.parse::<TrackingCode>().is_err(), "{wrong}");
         }
     }

@@ -173,10 +173,7 @@ impl StageName {
     /// The stage with this code.
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|stage| stage.as_str() == code)
+        Self::ALL.iter().copied().find(|stage| stage.as_str() == code)
     }
 
     /// What a clerk reads, in Chinese.
@@ -247,9 +244,9 @@ impl Stage {
     #[must_use]
     pub const fn acceptance(&self) -> Option<&Acceptance> {
         match self {
-            Self::Accepted(acceptance)
-            | Self::Handled { acceptance, .. }
-            | Self::Closed { acceptance, .. } => Some(acceptance),
+            Self::Accepted(acceptance) | Self::Handled { acceptance, .. } | Self::Closed { acceptance, .. } => {
+                Some(acceptance)
+            }
             _ => None,
         }
     }

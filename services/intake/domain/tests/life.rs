@@ -3,18 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use intake_domain::case::{Command, Event, Refusal, Suggestion, Verb};
 use intake_domain::cluster::{CatchUp, join};
 use intake_domain::{
-    Acceptance, Case, CaseNumber, Handling, Link, LinkKind, NoticeKind, Receipt, ReturnReason,
-    Stage, StageName, TrackingCode, Verdict,
+    Acceptance, Case, CaseNumber, Handling, Link, LinkKind, NoticeKind, Receipt, ReturnReason, Stage, StageName,
+    TrackingCode, Verdict,
 };
+use intake_domain::{Command, Event, Refusal, Suggestion, Verb};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use uuid::Uuid;
-use vocab::{
-    CaseFacts, CaseId, Channel, Citation, FactValue, HandlingMode, NoticeId, Track, Urgency,
-};
+use vocab::{CaseFacts, CaseId, Channel, Citation, FactValue, HandlingMode, NoticeId, Track, Urgency};
 
 fn noon() -> Timestamp {
     "2026-03-02T04:00:00Z".parse().unwrap()
@@ -46,59 +44,29 @@ fn facts() -> CaseFacts {
 
 fn verdict() -> Verdict {
     Verdict {
-        rule: "accept.d1".parse().unwrap(),
+        rule: "D1.court".parse().unwrap(),
         code: "D1".into(),
-        citation: Citation {
-            law: "信访工作条例".into(),
-            article: "第三十一条".into(),
-            version_date: None,
-        },
+        citation: Citation { law: "信访工作条例".into(), article: "第三十一条".into(), version_date: None },
+        route_code: "court".into(),
     }
 }
 
 fn acceptance(round: u32) -> Acceptance {
-    Acceptance {
-        at: noon(),
-        mode: HandlingMode::Joint,
-        track: Track::Supervised,
-        round,
-        round_since: noon(),
-    }
+    Acceptance { at: noon(), mode: HandlingMode::Joint, track: Track::Supervised, round, round_since: noon() }
 }
 
 fn handling() -> Handling {
-    Handling {
-        at: later(10),
-        lead: "ZF".parse().unwrap(),
-        conclusion: "supported".into(),
-        notice: notice(9),
-    }
+    Handling { at: later(10), lead: "ZF".parse().unwrap(), conclusion: "supported".into(), notice: notice(9) }
 }
 
 fn stage(name: StageName) -> Stage {
     match name {
         StageName::Registered => Stage::Registered { since: noon() },
         StageName::Accepted => Stage::Accepted(acceptance(1)),
-        StageName::Handled => Stage::Handled {
-            acceptance: acceptance(1),
-            handling: handling(),
-        },
-        StageName::Declined => Stage::Declined {
-            at: noon(),
-            verdict: verdict(),
-            notice: notice(1),
-        },
-        StageName::RoutedAway => Stage::RoutedAway {
-            at: noon(),
-            verdict: verdict(),
-            notice: notice(1),
-            receipt: None,
-        },
-        StageName::Closed => Stage::Closed {
-            acceptance: acceptance(1),
-            handling: handling(),
-            at: later(20),
-        },
+        StageName::Handled => Stage::Handled { acceptance: acceptance(1), handling: handling() },
+        StageName::Declined => Stage::Declined { at: noon(), verdict: verdict(), notice: notice(1) },
+        StageName::RoutedAway => Stage::RoutedAway { at: noon(), verdict: verdict(), notice: notice(1), receipt: None },
+        StageName::Closed => Stage::Closed { acceptance: acceptance(1), handling: handling(), at: later(20) },
         StageName::Withdrawn => Stage::Withdrawn { at: later(1) },
     }
 }
@@ -126,57 +94,21 @@ fn a_case(stage: Stage) -> Case {
 
 fn commands() -> Vec<Command> {
     vec![
-        Command::Accept {
-            notice: notice(2),
-            mode: None,
-            track: None,
-            with_head: None,
-        },
-        Command::Decline {
-            verdict: verdict(),
-            notice: notice(2),
-        },
-        Command::RouteAway {
-            verdict: verdict(),
-            notice: notice(2),
-        },
-        Command::Receipt {
-            number: "(2026)浙0421民初1号".into(),
-            signed_at: None,
-        },
-        Command::Return {
-            reason: ReturnReason::NotTheirs,
-        },
-        Command::Withdraw {
-            others_go_on: false,
-        },
-        Command::AddFacts {
-            declared: BTreeMap::from([(
-                "premises.licensed".parse().unwrap(),
-                FactValue::Bool(true),
-            )]),
-        },
+        Command::Accept { notice: notice(2), mode: None, track: None, with_head: None },
+        Command::Decline { verdict: verdict(), notice: notice(2) },
+        Command::RouteAway { verdict: verdict(), notice: notice(2) },
+        Command::Receipt { number: "(2026)浙0421民初1号".into(), signed_at: None },
+        Command::Return { reason: ReturnReason::NotTheirs },
+        Command::Withdraw { others_go_on: false },
+        Command::AddFacts { declared: BTreeMap::from([("premises.licensed".parse().unwrap(), FactValue::Bool(true))]) },
         Command::Diagnose {
-            suggestion: Suggestion {
-                mode: None,
-                track: None,
-                made_at: noon(),
-            },
+            suggestion: Suggestion { mode: None, track: None, lead: None, made_at: noon() },
             units: BTreeSet::from(["ZF".parse().unwrap()]),
         },
-        Command::Involve {
-            units: BTreeSet::from(["GA".parse().unwrap()]),
-        },
-        Command::Answer {
-            handling: handling(),
-            round: 1,
-        },
+        Command::Involve { units: BTreeSet::from(["GA".parse().unwrap()]) },
+        Command::Answer { handling: handling(), round: 1 },
         Command::Close { round: 1 },
-        Command::Reopen {
-            rated: Some(1),
-            cause: "x".into(),
-            to: 2,
-        },
+        Command::Reopen { rated: Some(1), cause: "x".into(), to: 2 },
         Command::ConfirmMask,
         Command::Forget,
     ]
@@ -190,11 +122,7 @@ fn follows(case: &Case, command: Command) -> &'static str {
         Ok(events) if events.is_empty() => "-",
         Ok(events) => {
             let after = case.clone().apply_all(&events, later(30)).stage.name();
-            if after == case.stage.name() {
-                "="
-            } else {
-                after.as_str()
-            }
+            if after == case.stage.name() { "=" } else { after.as_str() }
         }
     }
 }
@@ -227,11 +155,7 @@ fn every_stage_meets_every_command() {
     for (command, (verb, expected)) in commands.into_iter().zip(table) {
         assert_eq!(command.verb(), *verb);
         for (name, expected) in columns.iter().zip(expected) {
-            assert_eq!(
-                follows(&a_case(stage(*name)), command.clone()),
-                *expected,
-                "{name:?} {verb:?}"
-            );
+            assert_eq!(follows(&a_case(stage(*name)), command.clone()), *expected, "{name:?} {verb:?}");
         }
     }
 }
@@ -239,12 +163,7 @@ fn every_stage_meets_every_command() {
 #[test]
 fn acceptance_takes_the_clerks_word_then_the_diagnosis_then_the_default() {
     let how = |case: &Case, mode| {
-        let accept = Command::Accept {
-            notice: notice(2),
-            mode,
-            track: None,
-            with_head: None,
-        };
+        let accept = Command::Accept { notice: notice(2), mode, track: None, with_head: None };
         let events = case.decide(accept, noon()).unwrap();
         let case = case.clone().apply_all(&events, noon());
         let acceptance = case.stage.acceptance().unwrap();
@@ -255,28 +174,22 @@ fn acceptance_takes_the_clerks_word_then_the_diagnosis_then_the_default() {
     case.suggestion = Some(Suggestion {
         mode: Some(HandlingMode::Joint),
         track: Some(Track::Supervised),
+        lead: None,
         made_at: noon(),
     });
     assert_eq!(how(&case, None), (HandlingMode::Joint, Track::Supervised));
-    assert_eq!(
-        how(&case, Some(HandlingMode::Fast)),
-        (HandlingMode::Fast, Track::Supervised)
-    );
+    assert_eq!(how(&case, Some(HandlingMode::Fast)), (HandlingMode::Fast, Track::Supervised));
 }
 
 #[test]
 fn every_decision_about_a_complainant_comes_with_its_notice() {
     let registered = a_case(stage(StageName::Registered));
-    for (command, kind) in commands().into_iter().take(3).zip([
-        NoticeKind::Acceptance,
-        NoticeKind::Decline,
-        NoticeKind::Route,
-    ]) {
+    for (command, kind) in
+        commands().into_iter().take(3).zip([NoticeKind::Acceptance, NoticeKind::Decline, NoticeKind::Route])
+    {
         let events = registered.decide(command, noon()).unwrap();
         assert!(
-            events.iter().any(
-                |event| matches!(event, Event::NoticeServed { kind: served, .. } if *served == kind)
-            ),
+            events.iter().any(|event| matches!(event, Event::NoticeServed { kind: served, .. } if *served == kind)),
             "{events:?}"
         );
     }
@@ -285,27 +198,14 @@ fn every_decision_about_a_complainant_comes_with_its_notice() {
 #[test]
 fn a_routed_case_comes_back_and_can_be_accepted_under_its_number() {
     let routed = a_case(stage(StageName::RoutedAway));
-    let signed = Command::Receipt {
-        number: "17".into(),
-        signed_at: Some(later(2)),
-    };
+    let signed = Command::Receipt { number: "17".into(), signed_at: Some(later(2)) };
     let events = routed.decide(signed.clone(), later(3)).unwrap();
     let signed_for = routed.apply_all(&events, later(3));
     assert!(
         matches!(&signed_for.stage, Stage::RoutedAway { receipt: Some(Receipt { at, .. }), .. } if *at == later(2))
     );
-    assert_eq!(
-        signed_for.decide(signed, later(4)),
-        Err(Refusal::AlreadyReceipted)
-    );
-    let events = signed_for
-        .decide(
-            Command::Return {
-                reason: ReturnReason::NotFiled,
-            },
-            later(5),
-        )
-        .unwrap();
+    assert_eq!(signed_for.decide(signed, later(4)), Err(Refusal::AlreadyReceipted));
+    let events = signed_for.decide(Command::Return { reason: ReturnReason::NotFiled }, later(5)).unwrap();
     let back = signed_for.apply_all(&events, later(5));
     assert_eq!(back.stage, Stage::Registered { since: later(5) });
     assert!(back.decide(commands().remove(0), later(6)).is_ok());
@@ -315,65 +215,25 @@ fn a_routed_case_comes_back_and_can_be_accepted_under_its_number() {
 fn nobody_signs_before_it_is_sent_or_in_the_future() {
     let routed = a_case(stage(StageName::RoutedAway));
     for wrong in [later(-1), later(4)] {
-        let signed = Command::Receipt {
-            number: "17".into(),
-            signed_at: Some(wrong),
-        };
-        assert_eq!(
-            routed.decide(signed, later(3)),
-            Err(Refusal::ReceiptOutOfTime)
-        );
+        let signed = Command::Receipt { number: "17".into(), signed_at: Some(wrong) };
+        assert_eq!(routed.decide(signed, later(3)), Err(Refusal::ReceiptOutOfTime));
     }
 }
 
 #[test]
 fn what_belongs_to_another_round_waits_or_has_no_effect() {
     let mut second = a_case(Stage::Accepted(acceptance(2)));
-    assert_eq!(
-        second.decide(
-            Command::Answer {
-                handling: handling(),
-                round: 1
-            },
-            noon()
-        ),
-        Ok(vec![])
-    );
+    assert_eq!(second.decide(Command::Answer { handling: handling(), round: 1 }, noon()), Ok(vec![]));
     assert!(matches!(
-        second.decide(
-            Command::Answer {
-                handling: handling(),
-                round: 3
-            },
-            noon()
-        ),
+        second.decide(Command::Answer { handling: handling(), round: 3 }, noon()),
         Err(Refusal::NotYet { .. })
     ));
-    assert_eq!(
-        second.decide(Command::Close { round: 1 }, noon()),
-        Ok(vec![])
-    );
-    let again = Command::Reopen {
-        rated: Some(1),
-        cause: "x".into(),
-        to: 2,
-    };
-    assert_eq!(
-        second.decide(again.clone(), noon()),
-        Ok(vec![]),
-        "it was reopened for this already"
-    );
-    second.stage = Stage::Closed {
-        acceptance: acceptance(2),
-        handling: handling(),
-        at: noon(),
-    };
+    assert_eq!(second.decide(Command::Close { round: 1 }, noon()), Ok(vec![]));
+    let again = Command::Reopen { rated: Some(1), cause: "x".into(), to: 2 };
+    assert_eq!(second.decide(again.clone(), noon()), Ok(vec![]), "it was reopened for this already");
+    second.stage = Stage::Closed { acceptance: acceptance(2), handling: handling(), at: noon() };
     assert_eq!(second.decide(again, noon()), Ok(vec![]));
-    let upheld = Command::Reopen {
-        rated: None,
-        cause: "panel".into(),
-        to: 3,
-    };
+    let upheld = Command::Reopen { rated: None, cause: "panel".into(), to: 3 };
     let events = second.decide(upheld, noon()).unwrap();
     assert_eq!(second.apply_all(&events, noon()).stage.round(), 3);
 }
@@ -381,25 +241,12 @@ fn what_belongs_to_another_round_waits_or_has_no_effect() {
 #[test]
 fn a_head_whose_complainant_leaves_goes_on_for_the_others() {
     let head = a_case(stage(StageName::Accepted));
-    let events = head
-        .decide(Command::Withdraw { others_go_on: true }, noon())
-        .unwrap();
+    let events = head.decide(Command::Withdraw { others_go_on: true }, noon()).unwrap();
     assert_eq!(events, [Event::ComplainantLeft]);
     let left = head.apply_all(&events, noon());
     assert_eq!(left.stage.name(), StageName::Accepted);
-    assert!(
-        left.decide(Command::Withdraw { others_go_on: true }, noon())
-            .is_err()
-    );
-    assert!(
-        left.decide(
-            Command::Withdraw {
-                others_go_on: false
-            },
-            noon()
-        )
-        .is_ok()
-    );
+    assert!(left.decide(Command::Withdraw { others_go_on: true }, noon()).is_err());
+    assert!(left.decide(Command::Withdraw { others_go_on: false }, noon()).is_ok());
 }
 
 #[test]
@@ -415,23 +262,10 @@ fn facts_said_again_change_nothing() {
 fn a_complainant_is_forgotten_once_and_only_when_nobody_needs_to_answer_any_more() {
     let closed = a_case(stage(StageName::Closed));
     let events = closed.decide(Command::Forget, noon()).unwrap();
-    assert_eq!(
-        closed
-            .apply_all(&events, noon())
-            .decide(Command::Forget, noon()),
-        Err(Refusal::AlreadyForgotten)
-    );
+    assert_eq!(closed.apply_all(&events, noon()).decide(Command::Forget, noon()), Err(Refusal::AlreadyForgotten));
     let mut routed = a_case(stage(StageName::RoutedAway));
-    assert!(
-        routed.decide(Command::Forget, noon()).is_err(),
-        "it may still come back"
-    );
-    let signed = Event::Receipted {
-        receipt: Receipt {
-            number: "1".into(),
-            at: noon(),
-        },
-    };
+    assert!(routed.decide(Command::Forget, noon()).is_err(), "it may still come back");
+    let signed = Event::Receipted { receipt: Receipt { number: "1".into(), at: noon() } };
     routed = routed.apply(&signed, noon());
     assert!(routed.decide(Command::Forget, noon()).is_ok());
 }
@@ -446,21 +280,13 @@ fn the_accused_unit_never_sees_a_sealed_case() {
 }
 
 fn pair(head: Stage, later: Stage) -> (Case, Case) {
-    let head = Case {
-        id: id(1),
-        ..a_case(head)
-    };
-    let later = Case {
-        id: id(2),
-        ..a_case(later)
-    };
+    let head = Case { id: id(1), ..a_case(head) };
+    let later = Case { id: id(2), ..a_case(later) };
     (head, later)
 }
 
-const NOTICES: CatchUp = CatchUp {
-    acceptance: NoticeId::new(Uuid::from_u128(31)),
-    reply: NoticeId::new(Uuid::from_u128(32)),
-};
+const NOTICES: CatchUp =
+    CatchUp { acceptance: NoticeId::new(Uuid::from_u128(31)), reply: NoticeId::new(Uuid::from_u128(32)) };
 
 #[test]
 fn a_member_reaches_what_its_head_has_reached() {
@@ -479,20 +305,9 @@ fn a_member_reaches_what_its_head_has_reached() {
         (Accepted, Withdrawn, None),
     ] {
         let (head, member) = pair(stage(head_stage), stage(member_stage));
-        let joined = join(
-            &member,
-            &head,
-            false,
-            LinkKind::ClusterMember,
-            NOTICES,
-            noon(),
-        );
+        let joined = join(&member, &head, false, LinkKind::ClusterMember, NOTICES, noon());
         let reached = joined.map(|events| member.clone().apply_all(&events, noon()));
-        assert_eq!(
-            reached.as_ref().ok().map(|case| case.stage.name()),
-            expected,
-            "{head_stage:?} {member_stage:?}"
-        );
+        assert_eq!(reached.as_ref().ok().map(|case| case.stage.name()), expected, "{head_stage:?} {member_stage:?}");
         if let Ok(case) = reached {
             assert_eq!(case.head(), head.id);
             assert_eq!(case.stage.round(), head.stage.round());
@@ -517,88 +332,37 @@ fn a_member_is_told_what_its_head_was_told() {
 #[test]
 fn clusters_are_one_deep_and_point_backwards() {
     let (mut head, mut member) = pair(stage(StageName::Registered), stage(StageName::Registered));
-    let cluster = |later: &Case, head: &Case, members| {
-        join(
-            later,
-            head,
-            members,
-            LinkKind::ClusterMember,
-            NOTICES,
-            noon(),
-        )
-    };
+    let cluster =
+        |later: &Case, head: &Case, members| join(later, head, members, LinkKind::ClusterMember, NOTICES, noon());
     assert_eq!(cluster(&head, &member, false), Err(Refusal::NotLater));
     assert_eq!(cluster(&head, &head, false), Err(Refusal::Itself));
     assert_eq!(cluster(&member, &head, true), Err(Refusal::HasMembers));
     member.sealed_from = Some("ZF".parse().unwrap());
     assert_eq!(cluster(&member, &head, false), Err(Refusal::SealedApart));
     member.sealed_from = None;
-    head.link = Some(Link {
-        head: id(0),
-        kind: LinkKind::Duplicate,
-        at: noon(),
-    });
-    assert_eq!(
-        cluster(&member, &head, false),
-        Err(Refusal::NotAHead { head: id(0) })
-    );
-    head.link = Some(Link {
-        head: id(0),
-        kind: LinkKind::Repeat,
-        at: noon(),
-    });
-    assert!(
-        cluster(&member, &head, false).is_ok(),
-        "a repeat stands on its own and may be a head"
-    );
+    head.link = Some(Link { head: id(0), kind: LinkKind::Duplicate, at: noon() });
+    assert_eq!(cluster(&member, &head, false), Err(Refusal::NotAHead { head: id(0) }));
+    head.link = Some(Link { head: id(0), kind: LinkKind::Repeat, at: noon() });
+    assert!(cluster(&member, &head, false).is_ok(), "a repeat stands on its own and may be a head");
 }
 
 #[test]
 fn a_member_is_decided_with_its_head_only() {
     let (head, member) = pair(stage(StageName::Registered), stage(StageName::Registered));
-    let events = join(
-        &member,
-        &head,
-        false,
-        LinkKind::ClusterMember,
-        NOTICES,
-        noon(),
-    )
-    .unwrap();
+    let events = join(&member, &head, false, LinkKind::ClusterMember, NOTICES, noon()).unwrap();
     let member = member.apply_all(&events, noon());
-    let accept = |with_head| Command::Accept {
-        notice: notice(3),
-        mode: None,
-        track: None,
-        with_head,
-    };
-    assert_eq!(
-        member.decide(accept(None), noon()),
-        Err(Refusal::FollowsHead { head: head.id })
-    );
+    let accept = |with_head| Command::Accept { notice: notice(3), mode: None, track: None, with_head };
+    assert_eq!(member.decide(accept(None), noon()), Err(Refusal::FollowsHead { head: head.id }));
     assert!(member.decide(accept(Some(head.id)), noon()).is_ok());
-    assert_eq!(
-        member.decide(commands().remove(6), noon()),
-        Err(Refusal::FollowsHead { head: head.id })
-    );
-    let again = join(
-        &member,
-        &head,
-        false,
-        LinkKind::ClusterMember,
-        NOTICES,
-        noon(),
-    );
+    assert_eq!(member.decide(commands().remove(6), noon()), Err(Refusal::FollowsHead { head: head.id }));
+    let again = join(&member, &head, false, LinkKind::ClusterMember, NOTICES, noon());
     assert_eq!(again, Ok(vec![]), "said twice is said once");
 }
 
 #[test]
 fn a_repeat_comes_after_an_answer_and_stands_on_its_own() {
     let (open, repeat) = pair(stage(StageName::Accepted), stage(StageName::Registered));
-    assert_eq!(
-        join(&repeat, &open, false, LinkKind::Repeat, NOTICES, noon()),
-        Err(Refusal::RepeatOfOpen)
-    );
+    assert_eq!(join(&repeat, &open, false, LinkKind::Repeat, NOTICES, noon()), Err(Refusal::RepeatOfOpen));
     let (closed, repeat) = pair(stage(StageName::Closed), stage(StageName::Registered));
     let events = join(&repeat, &closed, false, LinkKind::Repeat, NOTICES, noon()).unwrap();
     let repeat = repeat.apply_all(&events, noon());

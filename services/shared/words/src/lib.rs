@@ -38,21 +38,14 @@ impl Mistakes {
     /// One mistake.
     #[must_use]
     pub fn one(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self(vec![Mistake {
-            field: field.into(),
-            reason: reason.into(),
-        }])
+        Self(vec![Mistake { field: field.into(), reason: reason.into() }])
     }
 
     /// The same mistakes, seen from the message that holds this one: `facts` before `region_code` gives `facts.region_code`.
     #[must_use]
     pub fn within(self, outer: &str) -> Self {
         let prefixed = |mistake: Mistake| Mistake {
-            field: if mistake.field.is_empty() {
-                outer.to_owned()
-            } else {
-                format!("{outer}.{}", mistake.field)
-            },
+            field: if mistake.field.is_empty() { outer.to_owned() } else { format!("{outer}.{}", mistake.field) },
             reason: mistake.reason,
         };
         Self(self.0.into_iter().map(prefixed).collect())

@@ -5,9 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use vocab::{
-    Channel, Citation, Duty, FactCode, FactValue, HandlingMode, MatterCode, Role, Track, Urgency,
-};
+use vocab::{Channel, Citation, Duty, FactCode, FactValue, HandlingMode, MatterCode, Role, Track, Urgency};
 use xiezhi_proto::common::v1 as wire;
 
 use crate::{Blob, Cited, Deadline, Mistakes, Share};
@@ -51,20 +49,12 @@ read_word! {
 
 /// An id or a code, e.g. `read::word::<CaseId>("case_id", &text)`.
 pub fn word<T: FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, Mistakes> {
-    text.parse()
-        .map_err(|error: T::Err| Mistakes::one(field, error.to_string()))
+    text.parse().map_err(|error: T::Err| Mistakes::one(field, error.to_string()))
 }
 
 /// An id or a code that may be left empty.
-pub fn maybe_word<T: FromStr<Err: std::fmt::Display>>(
-    field: &str,
-    text: &str,
-) -> Result<Option<T>, Mistakes> {
-    if text.is_empty() {
-        Ok(None)
-    } else {
-        word(field, text).map(Some)
-    }
+pub fn maybe_word<T: FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<Option<T>, Mistakes> {
+    if text.is_empty() { Ok(None) } else { word(field, text).map(Some) }
 }
 
 /// A day written `YYYY-MM-DD`.
@@ -73,8 +63,7 @@ pub fn date(field: &str, text: &str) -> Result<Date, Mistakes> {
     if text.len() != 10 {
         return Err(Mistakes::one(field, "must be a day written YYYY-MM-DD"));
     }
-    text.parse()
-        .map_err(|_| Mistakes::one(field, "must be a day written YYYY-MM-DD"))
+    text.parse().map_err(|_| Mistakes::one(field, "must be a day written YYYY-MM-DD"))
 }
 
 /// A moment that must be there, cut to microseconds as the stores keep them.
@@ -83,8 +72,7 @@ pub fn time(field: &str, time: Option<&prost_types::Timestamp>) -> Result<Timest
     if !(0..1_000_000_000).contains(&time.nanos) {
         return Err(Mistakes::one(field, "its nanoseconds are out of range"));
     }
-    Timestamp::new(time.seconds, time.nanos / 1000 * 1000)
-        .map_err(|_| Mistakes::one(field, "it is out of range"))
+    Timestamp::new(time.seconds, time.nanos / 1000 * 1000).map_err(|_| Mistakes::one(field, "it is out of range"))
 }
 
 /// 编码事实: shape only; whether the codes exist is the catalogue's question.
@@ -102,8 +90,7 @@ pub fn facts(message: Option<&wire::CaseFacts>) -> Result<vocab::CaseFacts, Mist
     let declared = declared(&message.declared, &mut mistakes);
     let act_on = mistakes.keep(date("act_on", &message.act_on));
     let channel = mistakes.keep(channel(message.channel).map_err(|error| error.within("channel")));
-    let urgency =
-        mistakes.keep(maybe_urgency(message.urgency).map_err(|error| error.within("urgency")));
+    let urgency = mistakes.keep(maybe_urgency(message.urgency).map_err(|error| error.within("urgency")));
     let (Some(region), Some(object_type), Some(act_on), Some(channel), Some(urgency)) =
         (region, object_type, act_on, channel, urgency)
     else {
@@ -138,9 +125,7 @@ pub fn declared(facts: &[wire::Fact], mistakes: &mut Mistakes) -> BTreeMap<FactC
         if let (Some(code), Some(value)) = (code, mistakes.keep(value))
             && declared.insert(code, value).is_some()
         {
-            mistakes
-                .0
-                .extend(Mistakes::one(field, "this fact is declared twice").0);
+            mistakes.0.extend(Mistakes::one(field, "this fact is declared twice").0);
         }
     }
     declared
@@ -153,22 +138,13 @@ pub fn citation(message: &wire::Citation) -> Result<Cited, Mistakes> {
         let checked = vocab::text::name(text, MAX_CITATION_CHARS);
         mistakes.keep(checked.map_err(|error| Mistakes::one(field, error.to_string())));
     }
-    let version_date = if message.version_date.is_empty() {
-        None
-    } else {
-        mistakes.keep(date("version_date", &message.version_date))
-    };
-    let item = mistakes
-        .keep(maybe_word("item_code", &message.item_code))
-        .flatten();
+    let version_date =
+        if message.version_date.is_empty() { None } else { mistakes.keep(date("version_date", &message.version_date)) };
+    let item = mistakes.keep(maybe_word("item_code", &message.item_code)).flatten();
     if !mistakes.0.is_empty() {
         return Err(mistakes);
     }
-    let citation = Citation {
-        law: message.law.clone(),
-        article: message.article.clone(),
-        version_date,
-    };
+    let citation = Citation { law: message.law.clone(), article: message.article.clone(), version_date };
     Ok(Cited { citation, item })
 }
 
@@ -183,17 +159,11 @@ pub fn share(message: &wire::Share) -> Result<Share, Mistakes> {
         .iter()
         .enumerate()
         .filter_map(|(nth, cited)| {
-            mistakes
-                .keep(citation(cited).map_err(|error| error.within(&format!("citations[{nth}]"))))
+            mistakes.keep(citation(cited).map_err(|error| error.within(&format!("citations[{nth}]"))))
         })
         .collect();
     match (unit, role, duty) {
-        (Some(unit), Some(role), Some(duty)) if mistakes.0.is_empty() => Ok(Share {
-            unit,
-            role,
-            duty,
-            citations,
-        }),
+        (Some(unit), Some(role), Some(duty)) if mistakes.0.is_empty() => Ok(Share { unit, role, duty, citations }),
         _ => Err(mistakes),
     }
 }
@@ -223,11 +193,8 @@ pub fn deadline(message: Option<&wire::Deadline>) -> Result<Deadline, Mistakes> 
 
 /// A stored file.
 pub fn blob(message: &wire::BlobRef) -> Result<Blob, Mistakes> {
-    let digest: [u8; 32] = message
-        .sha256
-        .as_ref()
-        .try_into()
-        .map_err(|_| Mistakes::one("sha256", "must have 32 bytes"))?;
+    let digest: [u8; 32] =
+        message.sha256.as_ref().try_into().map_err(|_| Mistakes::one("sha256", "must have 32 bytes"))?;
     Ok(Blob {
         digest: vocab::BlobRef::new(digest),
         media_type: message.media_type.clone(),
@@ -245,18 +212,12 @@ mod tests {
 
     fn barbecue() -> vocab::CaseFacts {
         vocab::CaseFacts {
-            matters: vec![
-                "noise.trade.night".parse().unwrap(),
-                "fume.barbecue".parse().unwrap(),
-            ],
+            matters: vec!["noise.trade.night".parse().unwrap(), "fume.barbecue".parse().unwrap()],
             region: "330421103201".parse().unwrap(),
             object_type: "catering".parse().unwrap(),
             declared: BTreeMap::from([
                 ("premises.licensed".parse().unwrap(), FactValue::Bool(false)),
-                (
-                    "premises.zone".parse().unwrap(),
-                    FactValue::Code("heritage".into()),
-                ),
+                ("premises.zone".parse().unwrap(), FactValue::Code("heritage".into())),
             ]),
             act_on: "2026-03-01".parse().unwrap(),
             channel: Channel::Phone,
@@ -302,20 +263,10 @@ mod tests {
         message.channel = 0;
         message.declared[0].value = "自由文本".to_owned();
         let mistakes = facts(Some(&message)).unwrap_err().within("facts");
-        let fields: Vec<&str> = mistakes
-            .0
-            .iter()
-            .map(|mistake| mistake.field.as_str())
-            .collect();
+        let fields: Vec<&str> = mistakes.0.iter().map(|mistake| mistake.field.as_str()).collect();
         assert_eq!(
             fields,
-            [
-                "facts.matter_codes[1]",
-                "facts.region_code",
-                "facts.declared[0].value",
-                "facts.act_on",
-                "facts.channel"
-            ]
+            ["facts.matter_codes[1]", "facts.region_code", "facts.declared[0].value", "facts.act_on", "facts.channel"]
         );
         assert!(!mistakes.to_string().contains("自由文本"));
         assert!(facts(None).is_err());
@@ -339,12 +290,8 @@ mod tests {
             },
             item: Some("ZF-0012".parse().unwrap()),
         };
-        let ours = Share {
-            unit: "ZF".parse().unwrap(),
-            role: Role::Lead,
-            duty: Duty::Punish,
-            citations: vec![cited.clone()],
-        };
+        let ours =
+            Share { unit: "ZF".parse().unwrap(), role: Role::Lead, duty: Duty::Punish, citations: vec![cited.clone()] };
         assert_eq!(share(&write::share(&ours)).unwrap(), ours);
         let due = Deadline {
             rule: "order.finish".parse().unwrap(),

@@ -41,10 +41,7 @@ pub fn facts(facts: &vocab::CaseFacts) -> wire::CaseFacts {
         declared: facts
             .declared
             .iter()
-            .map(|(code, value)| wire::Fact {
-                code: code.to_string(),
-                value: value.to_string(),
-            })
+            .map(|(code, value)| wire::Fact { code: code.to_string(), value: value.to_string() })
             .collect(),
         act_on: facts.act_on.to_string(),
         channel: channel(facts.channel),
@@ -64,10 +61,7 @@ pub fn item_citation(citation: &Citation, item: Option<&PowerItemCode>) -> wire:
     wire::Citation {
         law: citation.law.clone(),
         article: citation.article.clone(),
-        version_date: citation
-            .version_date
-            .map(|day| day.to_string())
-            .unwrap_or_default(),
+        version_date: citation.version_date.map(|day| day.to_string()).unwrap_or_default(),
         item_code: item.map(ToString::to_string).unwrap_or_default(),
     }
 }

@@ -32,9 +32,7 @@ impl Text {
     }
 
     fn starts_with(&self, place: usize, word: &str) -> bool {
-        word.chars()
-            .enumerate()
-            .all(|(nth, c)| self.at(place + nth) == Some(c))
+        word.chars().enumerate().all(|(nth, c)| self.at(place + nth) == Some(c))
     }
 
     /// The end of the run of such characters that begins here.
@@ -44,18 +42,14 @@ impl Text {
     }
 
     fn finds(&self, word: &str) -> Vec<usize> {
-        (0..self.plain.len())
-            .filter(|place| self.starts_with(*place, word))
-            .collect()
+        (0..self.plain.len()).filter(|place| self.starts_with(*place, word)).collect()
     }
 }
 
 /// A full-width letter, digit or sign as the plain one.
 fn plain(character: char) -> char {
     match character {
-        '\u{FF01}'..='\u{FF5E}' => {
-            char::from_u32(u32::from(character) - 0xFEE0).unwrap_or(character)
-        }
+        '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(character) - 0xFEE0).unwrap_or(character),
         '\u{3000}' => ' ',
         '—' | '–' | '‐' | '‑' => '-',
         other => other,
@@ -64,36 +58,25 @@ fn plain(character: char) -> char {
 
 /// The complainant's own name, document, address and phone.
 pub(super) fn known(text: &Text, known: Known<'_>, spans: &mut Vec<Span>) {
-    for (word, least, label) in [
-        (known.name, 2, Label::Name),
-        (known.address, 4, Label::Address),
-        (known.id_number, 6, Label::Document),
-    ] {
+    for (word, least, label) in
+        [(known.name, 2, Label::Name), (known.address, 4, Label::Address), (known.id_number, 6, Label::Document)]
+    {
         let word: String = word.trim().chars().map(plain).collect();
         if word.chars().count() < least {
             continue;
         }
         let length = word.chars().count();
         for place in 0..text.plain.len() {
-            let is_there = word.chars().enumerate().all(|(nth, c)| {
-                text.at(place + nth)
-                    .is_some_and(|found| found.eq_ignore_ascii_case(&c))
-            });
+            let is_there = word
+                .chars()
+                .enumerate()
+                .all(|(nth, c)| text.at(place + nth).is_some_and(|found| found.eq_ignore_ascii_case(&c)));
             if is_there {
-                spans.push(Span {
-                    from: place,
-                    to: place + length,
-                    label,
-                });
+                spans.push(Span { from: place, to: place + length, label });
             }
         }
     }
-    let phone: Vec<char> = known
-        .phone
-        .chars()
-        .map(plain)
-        .filter(char::is_ascii_digit)
-        .collect();
+    let phone: Vec<char> = known.phone.chars().map(plain).filter(char::is_ascii_digit).collect();
     if phone.len() >= 5 {
         spans.extend((0..text.plain.len()).filter_map(|place| digits_at(text, place, &phone)));
     }
@@ -111,11 +94,7 @@ fn digits_at(text: &Text, from: usize, digits: &[char]) -> Option<Span> {
         }
         place += 1;
     }
-    Some(Span {
-        from,
-        to: place,
-        label: Label::Phone,
-    })
+    Some(Span { from, to: place, label: Label::Phone })
 }
 
 /// One unbroken run of digits; the last sign of a document's number may be an X.
@@ -133,19 +112,10 @@ pub(super) fn numbers(text: &Text, spans: &mut Vec<Span>) {
         // The longest row of groups, each one sign apart, that is a number of a person.
         let found = (first..groups.len().min(first + 6)).rev().find_map(|last| {
             let row = groups.get(first..=last)?;
-            let is_row = row
-                .windows(2)
-                .all(|pair| matches!(pair, [a, b] if a.to + 1 == b.from));
+            let is_row = row.windows(2).all(|pair| matches!(pair, [a, b] if a.to + 1 == b.from));
             let digits: String = row.iter().map(|group| group.digits.as_str()).collect();
             let label = is_row.then(|| label_of(&digits, row)).flatten()?;
-            Some((
-                last,
-                Span {
-                    from: row.first()?.from,
-                    to: row.last()?.to,
-                    label,
-                },
-            ))
+            Some((last, Span { from: row.first()?.from, to: row.last()?.to, label }))
         });
         match found {
             Some((last, mut span)) => {
@@ -169,33 +139,19 @@ fn groups(text: &Text) -> Vec<Group> {
             place += 1;
             continue;
         }
-        let mut digits: String = text
-            .plain
-            .get(place..end)
-            .unwrap_or_default()
-            .iter()
-            .collect();
+        let mut digits: String = text.plain.get(place..end).unwrap_or_default().iter().collect();
         let mut to = end;
         if digits.len() >= 3 && matches!(text.at(end), Some('X' | 'x')) {
             digits.push('X');
             to += 1;
         }
         // Only spaces and dashes join groups; any other sign between them keeps them apart by more than one place.
-        let joined = groups.last().is_none_or(|before| {
-            before.to + 1 != place || matches!(text.at(before.to), Some(' ' | '-'))
-        });
+        let joined =
+            groups.last().is_none_or(|before| before.to + 1 != place || matches!(text.at(before.to), Some(' ' | '-')));
         if !joined {
-            groups.push(Group {
-                from: place,
-                to: place,
-                digits: String::new(),
-            });
+            groups.push(Group { from: place, to: place, digits: String::new() });
         }
-        groups.push(Group {
-            from: place,
-            to,
-            digits,
-        });
+        groups.push(Group { from: place, to, digits });
         place = to;
     }
     groups
@@ -213,15 +169,9 @@ fn label_of(digits: &str, row: &[Group]) -> Option<Label> {
     if digits.contains('X') {
         return None;
     }
-    let mobile = |digits: &str| {
-        digits.len() == 11
-            && digits.starts_with('1')
-            && digits.chars().nth(1).is_some_and(|c| c >= '3')
-    };
-    let inner = digits
-        .strip_prefix("0086")
-        .or_else(|| digits.strip_prefix("86"))
-        .unwrap_or(digits);
+    let mobile =
+        |digits: &str| digits.len() == 11 && digits.starts_with('1') && digits.chars().nth(1).is_some_and(|c| c >= '3');
+    let inner = digits.strip_prefix("0086").or_else(|| digits.strip_prefix("86")).unwrap_or(digits);
     if mobile(digits) || mobile(inner) {
         return Some(Label::Phone);
     }
@@ -232,20 +182,12 @@ fn label_of(digits: &str, row: &[Group]) -> Option<Label> {
         return Some(Label::Number);
     }
     // A card in groups of four; dates beside each other have groups of two.
-    let in_fours = row
-        .iter()
-        .rev()
-        .skip(1)
-        .all(|group| group.digits.len() == 4);
+    let in_fours = row.iter().rev().skip(1).all(|group| group.digits.len() == 4);
     (groups >= 4 && length >= 16 && in_fours).then_some(Label::Number)
 }
 
 fn is_date(digits: &str) -> bool {
-    let part = |from: usize, to: usize| {
-        digits
-            .get(from..to)
-            .and_then(|part| part.parse::<u32>().ok())
-    };
+    let part = |from: usize, to: usize| digits.get(from..to).and_then(|part| part.parse::<u32>().ok());
     digits.len() == 8
         && part(0, 4).is_some_and(|year| (1900..2100).contains(&year))
         && part(4, 6).is_some_and(|month| (1..=12).contains(&month))
@@ -258,11 +200,7 @@ pub(super) fn spoken_numbers(text: &Text, spans: &mut Vec<Span>) {
     while place < text.plain.len() {
         let end = text.run(place, |c| "〇零一二三四五六七八九幺".contains(c));
         if end - place >= 7 {
-            spans.push(Span {
-                from: place,
-                to: end,
-                label: Label::Number,
-            });
+            spans.push(Span { from: place, to: end, label: Label::Number });
         }
         place = end.max(place + 1);
     }
@@ -276,11 +214,7 @@ pub(super) fn mails(text: &Text, spans: &mut Vec<Span>) {
         let from = at - before.iter().rev().take_while(|c| is_part(**c)).count();
         let to = text.run(at + 1, is_part);
         if from < at && to > at + 1 {
-            spans.push(Span {
-                from,
-                to,
-                label: Label::Mail,
-            });
+            spans.push(Span { from, to, label: Label::Mail });
         }
     }
 }
@@ -290,15 +224,9 @@ pub(super) fn accounts(text: &Text, spans: &mut Vec<Span>) {
     for cue in ["微信", "WeChat", "wechat", "QQ", "qq"] {
         for place in text.finds(cue) {
             let from = text.run(place + cue.chars().count(), |c| "号是为: ".contains(c));
-            let to = text.run(from, |c| {
-                c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
-            });
+            let to = text.run(from, |c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
             if to - from >= 5 {
-                spans.push(Span {
-                    from,
-                    to,
-                    label: Label::Account,
-                });
+                spans.push(Span { from, to, label: Label::Account });
             }
         }
     }
@@ -307,31 +235,20 @@ pub(super) fn accounts(text: &Text, spans: &mut Vec<Span>) {
 /// Number plates.
 pub(super) fn plates(text: &Text, spans: &mut Vec<Span>) {
     const PROVINCES: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼";
-    for (from, _) in text
-        .plain
-        .iter()
-        .enumerate()
-        .filter(|(_, c)| PROVINCES.contains(**c))
-    {
+    for (from, _) in text.plain.iter().enumerate().filter(|(_, c)| PROVINCES.contains(**c)) {
         if !text.at(from + 1).is_some_and(|c| c.is_ascii_uppercase()) {
             continue;
         }
         let gap = usize::from(matches!(text.at(from + 2), Some('·' | ' ' | '-')));
         let to = text.run(from + 2 + gap, |c| c.is_ascii_alphanumeric());
         if (5..=6).contains(&(to - from - 2 - gap)) {
-            spans.push(Span {
-                from,
-                to,
-                label: Label::Plate,
-            });
+            spans.push(Span { from, to, label: Label::Plate });
         }
     }
 }
 
 const SURNAMES: &str = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘蔡蒋余于杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤俞倪庄费计盛凌诸";
-const COMPOUND: [&str; 8] = [
-    "欧阳", "上官", "司马", "诸葛", "夏侯", "东方", "皇甫", "慕容",
-];
+const COMPOUND: [&str; 8] = ["欧阳", "上官", "司马", "诸葛", "夏侯", "东方", "皇甫", "慕容"];
 /// Characters that follow a name rather than belong to it.
 const AFTER_NAMES: &str = "住电的在是家现今因向反投举也说和与及男女岁于手身,。;:、!?. ()“”\n\r\t";
 
@@ -345,18 +262,8 @@ fn is_han(character: char) -> bool {
 
 /// Names behind words that announce them.
 pub(super) fn named(text: &Text, spans: &mut Vec<Span>) {
-    for cue in [
-        "我叫",
-        "名叫",
-        "姓名",
-        "联系人",
-        "投诉人",
-        "举报人",
-        "反映人",
-        "申请人",
-        "当事人",
-        "业主",
-    ] {
+    for cue in ["我叫", "名叫", "姓名", "联系人", "投诉人", "举报人", "反映人", "申请人", "当事人", "业主"]
+    {
         for place in text.finds(cue) {
             let from = text.run(place + cue.chars().count(), |c| "是为: ".contains(c));
             let surname = COMPOUND
@@ -368,11 +275,7 @@ pub(super) fn named(text: &Text, spans: &mut Vec<Span>) {
             let given = text.run(from + surname, |c| is_han(c) && !AFTER_NAMES.contains(c));
             let to = given.min(from + surname + 2);
             if to > from + surname {
-                spans.push(Span {
-                    from,
-                    to,
-                    label: Label::Name,
-                });
+                spans.push(Span { from, to, label: Label::Name });
             }
         }
     }
@@ -380,28 +283,15 @@ pub(super) fn named(text: &Text, spans: &mut Vec<Span>) {
 
 /// Names before forms of address: the longest that begins with a surname goes, the form of address stays.
 pub(super) fn addressed(text: &Text, spans: &mut Vec<Span>) {
-    for address in [
-        "先生", "女士", "小姐", "大爷", "大妈", "大伯", "阿姨", "师傅", "同志", "老板", "某某",
-    ] {
+    for address in ["先生", "女士", "小姐", "大爷", "大妈", "大伯", "阿姨", "师傅", "同志", "老板", "某某"]
+    {
         for place in text.finds(address) {
-            let from = (1..=3.min(place))
-                .rev()
-                .map(|back| place - back)
-                .find(|from| {
-                    text.at(*from).is_some_and(is_surname)
-                        && text
-                            .plain
-                            .get(*from..place)
-                            .unwrap_or_default()
-                            .iter()
-                            .all(|c| is_han(*c))
-                });
+            let from = (1..=3.min(place)).rev().map(|back| place - back).find(|from| {
+                text.at(*from).is_some_and(is_surname)
+                    && text.plain.get(*from..place).unwrap_or_default().iter().all(|c| is_han(*c))
+            });
             if let Some(from) = from {
-                spans.push(Span {
-                    from,
-                    to: place,
-                    label: Label::Name,
-                });
+                spans.push(Span { from, to: place, label: Label::Name });
             }
         }
     }
@@ -410,30 +300,11 @@ pub(super) fn addressed(text: &Text, spans: &mut Vec<Span>) {
 /// Homes, where the text says that somebody lives there: up to the next punctuation.
 pub(super) fn homes(text: &Text, spans: &mut Vec<Span>) {
     const FARTHEST: usize = 40;
-    for cue in [
-        "家住",
-        "住址",
-        "住在",
-        "居住于",
-        "现住",
-        "我家在",
-        "户籍地",
-        "户籍所在地",
-    ] {
+    for cue in ["家住", "住址", "住在", "居住于", "现住", "我家在", "户籍地", "户籍所在地"] {
         // What stands in place of a home that is gone already is not one.
-        for from in text
-            .finds(cue)
-            .into_iter()
-            .filter(|from| *from == 0 || text.at(from - 1) != Some('〔'))
-        {
-            let to = text
-                .run(from, |c| !",。;!?\n\r、，；！？".contains(c))
-                .min(from + FARTHEST);
-            spans.push(Span {
-                from,
-                to,
-                label: Label::Address,
-            });
+        for from in text.finds(cue).into_iter().filter(|from| *from == 0 || text.at(from - 1) != Some('〔')) {
+            let to = text.run(from, |c| !",。;!?\n\r、，；！？".contains(c)).min(from + FARTHEST);
+            spans.push(Span { from, to, label: Label::Address });
         }
     }
 }
@@ -441,37 +312,19 @@ pub(super) fn homes(text: &Text, spans: &mut Vec<Span>) {
 /// Buildings, staircases and rooms: nobody sells barbecue in 3幢2单元502室.
 pub(super) fn rooms(text: &Text, spans: &mut Vec<Span>) {
     let is_number = |c: char| c.is_ascii_digit() || "一二三四五六七八九十百零〇两".contains(c);
-    let is_part =
-        |c: char| is_number(c) || c.is_ascii_uppercase() || "幢栋号楼单元层座弄室-#".contains(c);
+    let is_part = |c: char| is_number(c) || c.is_ascii_uppercase() || "幢栋号楼单元层座弄室-#".contains(c);
     let mut place = 0;
     while place < text.plain.len() {
         let end = text.run(place, is_part);
         let from = (place..end).find(|nth| text.at(*nth).is_some_and(is_number));
         if let Some(from) = from {
-            let chain: String = text
-                .plain
-                .get(from..end)
-                .unwrap_or_default()
-                .iter()
-                .collect();
+            let chain: String = text.plain.get(from..end).unwrap_or_default().iter().collect();
             let is_numbered = |marker: &str| {
-                chain.find(marker).is_some_and(|at| {
-                    chain
-                        .get(..at)
-                        .is_some_and(|before| before.ends_with(is_number))
-                })
+                chain.find(marker).is_some_and(|at| chain.get(..at).is_some_and(|before| before.ends_with(is_number)))
             };
-            let goes_on = chain
-                .split_once("号楼")
-                .is_some_and(|(_, behind)| behind.starts_with(is_number));
-            if ["幢", "栋", "单元", "室"].into_iter().any(is_numbered)
-                || (is_numbered("号楼") && goes_on)
-            {
-                spans.push(Span {
-                    from,
-                    to: end,
-                    label: Label::Address,
-                });
+            let goes_on = chain.split_once("号楼").is_some_and(|(_, behind)| behind.starts_with(is_number));
+            if ["幢", "栋", "单元", "室"].into_iter().any(is_numbered) || (is_numbered("号楼") && goes_on) {
+                spans.push(Span { from, to: end, label: Label::Address });
             }
         }
         place = end.max(place + 1);

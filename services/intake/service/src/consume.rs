@@ -1,0 +1,27 @@
+//! The door for other services.
+
+use kit::envelope::Envelope;
+use kit::service::{Failed, Keys};
+
+use crate::unit::Needs;
+use crate::wire::heard::{Heard, heard};
+
+/// The services whose events intake hears.
+pub const HEARS: &[&str] = &["assignment", "supervision", "evaluation"];
+
+/// The heads an event touches: its case, and with what is decided for a whole cluster its members.
+pub fn keys_of(envelope: &Envelope) -> Result<Keys<Needs>, Failed> {
+    Ok(match heard(envelope)? {
+        Heard::Diagnosis { case, .. } | Heard::Involved { case, .. } => Keys::one(case.uuid()),
+        Heard::Handled { case, .. } | Heard::ClosingApproved { case, .. } | Heard::Reopen { case, .. } => {
+            cluster(case.uuid())
+        }
+        Heard::AccountDisabled { .. } | Heard::Nothing => Keys::default(),
+    })
+}
+
+/// A case with its whole cluster.
+#[must_use]
+pub fn cluster(case: uuid::Uuid) -> Keys<Needs> {
+    Keys::one(case).and(Needs { clusters: [case].into(), ..Needs::default() })
+}
