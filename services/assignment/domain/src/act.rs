@@ -436,14 +436,20 @@ impl<'s, 'p> Work<'s, 'p> {
         those().find(|order| order.is_open()).or_else(|| those().last())
     }
 
+    pub(crate) fn close_operation(&mut self, operation: OperationId) {
+        if self.file.case.operation_id().is_none_or(|own| own == operation) {
+            self.file.case.operation = None;
+            self.file.case.reconsider = None;
+        }
+    }
+
     pub(crate) fn conclude_operation(
         &mut self,
         decision: &Decision,
         operation: OperationId,
         follow_ups: &[FollowUp],
     ) -> Result<(), Refusal> {
-        self.file.case.operation = None;
-        self.file.case.reconsider = None;
+        self.close_operation(operation);
         let units: BTreeSet<&UnitCode> = follow_ups.iter().map(|follow_up| &follow_up.unit).collect();
         for unit in units {
             let of_unit = || follow_ups.iter().filter(|follow_up| follow_up.unit == *unit);

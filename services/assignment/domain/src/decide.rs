@@ -140,17 +140,21 @@ impl CaseFile {
             (S::Decided { decision }, C::Escalate { unit, ground, invited }) => {
                 work.escalate(decision, &unit, ground, invited)?;
             }
+            // An operation for other cases too may name this one; its own comes first.
             (_, C::OperationNamed { operation }) => {
-                work.file.case.operation = Some(OpenOperation::Named { id: operation });
+                let own = self.case.operation_id().unwrap_or(operation);
+                work.file.case.operation = Some(OpenOperation::Named { id: own });
             }
             (_, C::OperationFailed { operation, reason }) => {
-                work.file.case.operation = None;
-                work.file.case.reconsider = Some(Reconsider { operation, reason, at: setting.at });
+                if self.case.operation_id().is_none_or(|own| own == operation) {
+                    work.file.case.operation = None;
+                    work.file.case.reconsider = Some(Reconsider { operation, reason, at: setting.at });
+                }
             }
             (S::Decided { decision }, C::OperationConcluded { operation, follow_ups }) => {
                 work.conclude_operation(decision, operation, &follow_ups)?;
             }
-            (_, C::OperationConcluded { .. }) => work.file.case.operation = None,
+            (_, C::OperationConcluded { operation, .. }) => work.close_operation(operation),
             (S::Decided { decision }, C::CompleteCase { unit, conclusion, own }) => {
                 work.complete_case(decision, unit, conclusion, own)?;
             }

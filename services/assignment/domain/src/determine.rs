@@ -121,18 +121,21 @@ impl Question<'_> {
         let mut each = contenders.iter();
         match (each.next(), each.next()) {
             (None, _) => (Determination::Gap, Basis::Lists),
-            (Some(lead), None) => {
-                let shares = shares(matched.iter().copied(), lead);
-                (settled(shares), Basis::Lists)
-            }
+            // A rule that names this very lead may name supporters that no item does.
+            (Some(lead), None) => match self.rule(assumed).filter(|rule| rule.lead.at(&self.facts.region) == *lead) {
+                Some(rule) => self.by_rule(matched, rule),
+                None => (settled(shares(matched.iter().copied(), lead)), Basis::Lists),
+            },
             (Some(_), Some(_)) => match self.rule(assumed) {
-                Some(rule) => {
-                    let basis = Basis::BoundaryRule { code: rule.code.clone(), source: rule.source.clone() };
-                    (settled(self.split(matched, rule)), basis)
-                }
+                Some(rule) => self.by_rule(matched, rule),
                 None => (Determination::Overlap { contenders }, Basis::Lists),
             },
         }
+    }
+
+    fn by_rule(&self, matched: &[&MatchedItem], rule: &BoundaryRule) -> (Determination, Basis) {
+        let basis = Basis::BoundaryRule { code: rule.code.clone(), source: rule.source.clone() };
+        (settled(self.split(matched, rule)), basis)
     }
 
     /// The newest precedent that a like case follows.

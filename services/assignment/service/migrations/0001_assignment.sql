@@ -121,7 +121,7 @@ END $$;
 DO $$
 BEGIN
   IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-     AND NOT pg_has_role(current_user, 'assignment_department', 'SET') THEN
+     AND NOT pg_has_role(current_user, 'assignment_department', 'MEMBER') THEN
     EXECUTE format('GRANT assignment_department TO %I', current_user);
   END IF;
 END $$;
