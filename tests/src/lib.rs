@@ -1,4 +1,7 @@
 //! What the tests of the whole house share: how they read our sources, walk the contract and speak with a running centre.
 
 pub mod contract;
+pub mod desk;
+pub mod files;
+pub mod raw;
 pub mod sources;

@@ -4,8 +4,10 @@
 //! own process. Tests that break servers on purpose take fresh ones.
 
 mod fresh;
+mod house;
 mod shared;
 
 pub use fresh::{fresh_nats, fresh_nats_with_accounts, fresh_postgres};
+pub use house::{House, HouseOptions, Said, program, repository, run_program};
 pub use servers::{Nats, NatsLogin, Postgres, ServersError};
 pub use shared::{Servers, fresh_database, nats};
