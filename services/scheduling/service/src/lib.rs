@@ -23,6 +23,9 @@ use crate::unit::{Needs, Unit};
 /// The service's own tables; the bus's come from the kit.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
+/// The reason given where somebody or something is taken.
+pub const DOUBLE_BOOKED: &str = "scheduling.double_booked";
+
 /// 联合执法.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Scheduling;
@@ -79,7 +82,7 @@ impl Service for Scheduling {
             _ => return None,
         };
         let hint = ("再试一次, 将另排时段或人员", "try again; another slot or other people will be chosen");
-        Some(Refusal::forbidden("scheduling.double_booked", zh, en).with_hint(hint.0, hint.1))
+        Some(Refusal::forbidden(DOUBLE_BOOKED, zh, en).with_hint(hint.0, hint.1))
     }
 }
 

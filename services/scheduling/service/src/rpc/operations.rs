@@ -11,8 +11,13 @@ use xiezhi_proto::scheduling::v1 as proto;
 use xiezhi_proto::scheduling::v1::operation_service_server::OperationService;
 
 use super::OperationDoor;
-use crate::app::{self, planning};
+use crate::DOUBLE_BOOKED;
+use crate::app::{self, Cx, planning};
+use crate::unit::{Needs, Unit};
 use crate::wire::{read, write};
+
+/// How often a plan is made anew after it lost somebody to another.
+const PLANNING_TRIES: u32 = 4;
 
 #[tonic::async_trait]
 impl OperationService for OperationDoor {
@@ -53,11 +58,11 @@ impl OperationService for OperationDoor {
         let id = read::operation_id(&asked.operation_id)?;
         let wish = read::wish(asked.terms.as_ref(), asked.not_before.as_ref(), asked.starts_at.as_ref())?;
         let keys = self.planning_keys(id, &wish).await?;
-        let decide = move |unit: &mut _, cx: &mut _| {
+        let decide = move |unit: &mut Unit, cx: &mut Cx| {
             let operation = planning::approve(unit, cx, id, &wish)?;
             Ok(proto::ApproveOperationResponse { operation: Some(app::answer(unit, &operation)) })
         };
-        Ok(Response::new(self.corridor.command(call, keys, decide).await?))
+        Ok(Response::new(self.planned(call, keys, decide).await?))
     }
 
     async fn reject_operation(
@@ -131,11 +136,11 @@ impl OperationService for OperationDoor {
         let wish = read::wish(asked.terms.as_ref(), asked.not_before.as_ref(), asked.starts_at.as_ref())?;
         let asked = read::reasoned(&asked.operation_id, &asked.reason_code, &asked.words)?;
         let keys = self.planning_keys(asked.operation, &wish).await?;
-        let decide = move |unit: &mut _, cx: &mut _| {
+        let decide = move |unit: &mut Unit, cx: &mut Cx| {
             let operation = planning::reschedule(unit, cx, &asked, &wish)?;
             Ok(proto::RescheduleOperationResponse { operation: Some(app::answer(unit, &operation)) })
         };
-        Ok(Response::new(self.corridor.command(call, keys, decide).await?))
+        Ok(Response::new(self.planned(call, keys, decide).await?))
     }
 
     async fn check_in(
@@ -229,6 +234,23 @@ impl OperationService for OperationDoor {
 }
 
 impl OperationDoor {
+    /// Decides what plans. Where another approval took somebody a moment earlier, the store refuses and the plan is made
+    /// anew with what is then free; a refusal is never stored, so the command may be decided again.
+    async fn planned<M: prost::Message + Default>(
+        &self,
+        call: Call,
+        keys: Keys<Needs>,
+        decide: impl Fn(&mut Unit, &mut Cx) -> Result<M, Refusal> + Clone + Send + Sync + 'static,
+    ) -> Result<M, Refusal> {
+        let mut tries = 0;
+        loop {
+            match self.corridor.command(call.clone(), keys.clone(), decide.clone()).await {
+                Err(Refusal::Forbidden { reason: DOUBLE_BOOKED, .. }) if tries < PLANNING_TRIES => tries += 1,
+                answer => return answer,
+            }
+        }
+    }
+
     /// Evidence that was uploaded before; what was not is a mistake of the request.
     async fn evidence(&self, cited: &[vocab::BlobRef]) -> Result<Vec<Evidence>, Refusal> {
         if cited.is_empty() {
