@@ -113,7 +113,7 @@ pub enum Stage {
         /// The decision.
         verdict: Verdict,
     },
-    /// 作废: the case was taken up again before the call was made.
+    /// 已失效: the case was taken up again before the call was made.
     Lapsed {
         /// When.
         at: Timestamp,
@@ -136,7 +136,7 @@ pub enum State {
     Upheld,
     /// 甄别不成立.
     Excluded,
-    /// 作废.
+    /// 已失效.
     Lapsed,
 }
 
@@ -182,7 +182,7 @@ impl State {
             Self::Adjudication => "待甄别",
             Self::Upheld => "甄别成立",
             Self::Excluded => "甄别不成立",
-            Self::Lapsed => "作废",
+            Self::Lapsed => "已失效",
         }
     }
 
@@ -375,11 +375,14 @@ impl Callback {
     fn not_reached(&mut self, by: Official, circumstances: Circumstances, at: Timestamp) -> Vec<Event> {
         self.overdue |= at > self.deadline.due_at;
         self.attempts.push(Attempt { at, by });
-        if u32::try_from(self.attempts.len()).unwrap_or(u32::MAX) < circumstances.attempts {
-            return Vec::new();
+        let (callback, round) = (self.id, self.round);
+        let attempt = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
+        let mut events = vec![Event::CallbackAttempted { callback, round, attempt, at }];
+        if attempt >= circumstances.attempts {
+            self.stage = Stage::Unreached { at };
+            events.push(Event::RatingGiven { callback, round, answer: Answer::NotReached, at });
         }
-        self.stage = Stage::Unreached { at };
-        vec![Event::RatingGiven { callback: self.id, round: self.round, answer: Answer::NotReached, at }]
+        events
     }
 
     fn reached(&mut self, call: Call, circumstances: Circumstances) -> Vec<Event> {

@@ -17,6 +17,17 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+    /// 未接通: a call that nobody answered.
+    CallbackAttempted {
+        /// The call-back.
+        callback: CallbackId,
+        /// The round that is rated.
+        round: u32,
+        /// Which call it was, from 1.
+        attempt: u32,
+        /// When.
+        at: Timestamp,
+    },
     /// 回访评价: a call-back is finished.
     RatingGiven {
         /// The call-back.

@@ -94,7 +94,8 @@ impl CaseFile {
         scheme: &Scheme,
         now: Timestamp,
     ) -> Result<Vec<Event>, NotHeard> {
-        if self.lots.contains_key(&round) {
+        // Who raised a duplicate is asked about its head.
+        if self.ledger.duplicate || self.lots.contains_key(&round) {
             return Ok(Vec::new());
         }
         let draw = Draw { seed: seed.clone(), lot, per_mille: scheme.draw_per_mille };

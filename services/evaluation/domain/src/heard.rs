@@ -87,10 +87,12 @@ pub enum Fact {
         /// Where.
         region: RegionCode,
     },
-    /// 关联: it belongs to this head.
+    /// 关联: it is handled with this head.
     Linked {
         /// The head.
         head: CaseId,
+        /// True where the same complainant raised both; one person is not called twice about one problem.
+        duplicate: bool,
     },
     /// It ended without being handled.
     Ended(End),

@@ -67,6 +67,9 @@ pub struct Ledger {
     /// The head it belongs to, where it is another case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<CaseId>,
+    /// True where the head's complainant raised it too.
+    #[serde(default)]
+    pub duplicate: bool,
     /// When it was registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registered_at: Option<Timestamp>,
@@ -131,7 +134,10 @@ impl Ledger {
                 self.accepted_at = Some(at);
             }
             Fact::FactsAdded { matters, region } => self.about(matters, region),
-            Fact::Linked { head } => self.head = Some(*head),
+            Fact::Linked { head, duplicate } => {
+                self.head = Some(*head);
+                self.duplicate = *duplicate;
+            }
             Fact::Ended(end) => self.ended = Some(*end),
             Fact::Returned => self.ended = None,
             Fact::Closed { round, head, .. } => {

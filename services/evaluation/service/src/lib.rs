@@ -1,0 +1,69 @@
+//! 考核评价: call-backs drawn at random and blind to the handler, adjudication, and the three rates. One mind
+//! (`evaluation-domain`), one memory (`store`) and three doors: people (`rpc`), other services (`consume`) and time (`tick`).
+
+mod app;
+mod consume;
+mod refuse;
+mod rpc;
+mod rules;
+mod store;
+mod tick;
+mod unit;
+mod wire;
+
+use kit::context::Context;
+use kit::envelope::Envelope;
+use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
+use xiezhi_proto::evaluation::v1::evaluation_service_server::EvaluationServiceServer;
+
+pub use rpc::Door;
+pub use rules::Rules;
+pub use unit::Unit;
+
+/// The service's own tables; the bus's come from the kit.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// 考核评价.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Evaluation;
+
+impl Service for Evaluation {
+    const NAME: &'static str = "evaluation";
+    const HEARS: &'static [&'static str] = &["intake", "assignment", "scheduling", "supervision"];
+    type Unit = Unit;
+    type Needs = ();
+    type Rules = Rules;
+
+    fn parse_rules(bytes: &[u8]) -> Result<Rules, Vec<String>> {
+        Rules::parse(bytes)
+    }
+
+    fn keys_of(&self, event: &Envelope) -> Result<Keys<()>, Failed> {
+        consume::keys_of(event)
+    }
+
+    async fn load(&self, tx: &mut Tx, keys: &Keys<()>) -> Result<Unit, StoreError> {
+        store::load(tx, keys).await
+    }
+
+    fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, event: &Envelope) -> Result<(), Failed> {
+        consume::on_event(unit, cx, event)
+    }
+
+    fn on_timer(&self, unit: &mut Unit, _: &mut Context<Rules>, timer: &FiredTimer) -> Result<(), Failed> {
+        tick::on_timer(unit, timer)
+    }
+
+    async fn flush(&self, tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
+        store::flush(tx, unit).await
+    }
+}
+
+/// Starts the service over a database that is migrated, and names its doors.
+pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
+    let node = kit::start(Evaluation, settings).await?;
+    let door = Door::new(node.corridor.clone());
+    Ok(node.running(move |routes| {
+        routes.add_service(EvaluationServiceServer::new(door));
+    }))
+}
