@@ -1,0 +1,158 @@
+//! What the neighbours say, and what the accepting clerk sees of it.
+
+use xiezhi_proto::assignment::v1 as assignment;
+use xiezhi_proto::common::v1::{Citation, Duty, HandlingMode, Role, Share, Track};
+use xiezhi_proto::intake::v1 as proto;
+use xiezhi_proto::intake::v1::case_service_server::CaseService as _;
+
+use crate::house::*;
+
+fn diagnosis(case_id: &str) -> assignment::DiagnosisMade {
+    let article = Citation {
+        law: "大气污染防治法".to_owned(),
+        article: "第八十一条".to_owned(),
+        version_date: String::new(),
+        item_code: "PI012".to_owned(),
+    };
+    assignment::DiagnosisMade {
+        case_id: case_id.to_owned(),
+        kind: assignment::DeterminationKind::LeadWithSupport.into(),
+        shares: vec![
+            Share {
+                unit_code: "ZF".to_owned(),
+                role: Role::Lead.into(),
+                duty: Duty::Punish.into(),
+                citations: vec![article.clone()],
+            },
+            Share {
+                unit_code: "HB".to_owned(),
+                role: Role::Support.into(),
+                duty: Duty::Identify.into(),
+                citations: vec![],
+            },
+        ],
+        missing_facts: vec!["noise.over_standard".to_owned()],
+        positions: vec![assignment::Position {
+            unit_code: "GA".to_owned(),
+            stance: assignment::Stance::Silent.into(),
+            citation: None,
+            taken_at: Some(words::write::time(at("2026-03-02 11:00"))),
+        }],
+        mode: HandlingMode::Joint.into(),
+        track: Track::Supervised.into(),
+        made_at: Some(words::write::time(at("2026-03-02 11:00"))),
+    }
+}
+
+#[tokio::test]
+async fn the_diagnosis_is_shown_to_the_clerk_and_suggests_how_to_handle() {
+    let house = House::open().await;
+    let neighbour = house.neighbour(Assignment).await;
+    let case = house.register(barbecue("陈某某", "13805730001")).await.case_id;
+    neighbour.say(&case, diagnosis(&case)).await;
+    house.heard(&neighbour).await;
+    let request = proto::GetCaseRequest { case_id: case.clone(), case_no: String::new() };
+    let shown = house.doors.get_case(by(&clerk(), request)).await.unwrap().into_inner();
+    assert_eq!(shown.diagnosis, Some(diagnosis(&case)));
+    assert_eq!(shown.case.unwrap().participant_units, ["GA", "HB", "ZF"]);
+    house.accept(&case).await.unwrap();
+    let accepted = house.case(&case).await;
+    assert_eq!((accepted.mode(), accepted.track()), (HandlingMode::Joint, Track::Supervised));
+    let notice = house.notices(&case).await.remove(0);
+    assert!(notice.body_zh.contains(&jiashan().unit(&"ZF".parse().unwrap()).unwrap().name), "{}", notice.body_zh);
+    assert!(!notice.body_zh.contains("____"), "every blank is filled: {}", notice.body_zh);
+}
+
+#[tokio::test]
+async fn departments_see_what_they_have_a_share_in_and_nothing_else() {
+    let house = House::open().await;
+    let neighbour = house.neighbour(Assignment).await;
+    let shared = house.register(barbecue("陈某某", "13805730001")).await.case_id;
+    let member = house.register(barbecue("李某某", "13805730002")).await.case_id;
+    let foreign = house.register(barbecue("王某某", "13805730003")).await.case_id;
+    house.link(&member, &shared, proto::LinkKind::ClusterMember).await.unwrap();
+    let opened = assignment::ConsultationOpened {
+        case_id: shared.clone(),
+        consultation_id: command(),
+        unit_codes: vec!["HB".to_owned()],
+        answer_deadline: None,
+    };
+    neighbour.say(&shared, opened).await;
+    house.heard(&neighbour).await;
+    let read = async |unit: &str, case: &str| {
+        let request = proto::ReadMaskedTextRequest { case_id: case.to_owned() };
+        house.doors.read_masked_text(by(&department(unit), request)).await
+    };
+    assert!(read("HB", &shared).await.is_ok() && read("HB", &member).await.is_ok());
+    let missing = read("HB", &command()).await.unwrap_err();
+    for refused in [read("HB", &foreign).await, read("ZF", &shared).await] {
+        let refused = refused.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (missing.code(), missing.message()), "as if it were not there");
+    }
+    let list = async |unit: &str| {
+        let page = house.doors.list_cases(by(&department(unit), proto::ListCasesRequest::default())).await.unwrap();
+        page.into_inner().cases.len()
+    };
+    assert_eq!((list("HB").await, list("ZF").await), (1, 0));
+    let facts = |unit: &str| {
+        let declared = declared(&[("noise.over_standard", "true")]);
+        by(&department(unit), proto::AddCaseFactsRequest { command_id: command(), case_id: shared.clone(), declared })
+    };
+    house.doors.add_case_facts(facts("HB")).await.unwrap();
+    assert_eq!(house.doors.add_case_facts(facts("ZF")).await.unwrap_err().code(), tonic::Code::NotFound);
+}
+
+#[tokio::test]
+async fn the_accused_unit_never_sees_its_case_even_when_it_gets_a_share() {
+    let house = House::open().await;
+    let neighbour = house.neighbour(Assignment).await;
+    let accused = proto::RegisterCaseRequest { accused_unit: "ZF".to_owned(), ..barbecue("陈某某", "13805730001") };
+    let case = house.register(accused).await.case_id;
+    neighbour.say(&case, diagnosis(&case)).await;
+    house.heard(&neighbour).await;
+    let get = async |unit: &str| {
+        let request = proto::GetCaseRequest { case_id: case.clone(), case_no: String::new() };
+        house.doors.get_case(by(&department(unit), request)).await
+    };
+    assert_eq!(get("ZF").await.unwrap_err().code(), tonic::Code::NotFound);
+    assert!(get("HB").await.unwrap().into_inner().case.unwrap().sealed);
+    let page = house.doors.list_cases(by(&department("ZF"), proto::ListCasesRequest::default())).await.unwrap();
+    assert!(page.into_inner().cases.is_empty());
+}
+
+#[tokio::test]
+async fn what_comes_for_a_case_that_has_ended_has_no_effect_and_is_not_parked() {
+    let house = House::open().await;
+    let neighbour = house.neighbour(Assignment).await;
+    let case = house.register(barbecue("陈某某", "13805730001")).await.case_id;
+    let withdraw = proto::WithdrawCaseRequest { command_id: command(), case_id: case.clone() };
+    house.doors.withdraw_case(by(&clerk(), withdraw)).await.unwrap();
+    neighbour.say(&case, diagnosis(&case)).await;
+    let handled = assignment::CaseHandled {
+        case_id: case.clone(),
+        lead_unit: "ZF".to_owned(),
+        conclusion: "explained".to_owned(),
+        handled_at: Some(words::write::time(at("2026-03-03 10:00"))),
+        round: 1,
+        ..Default::default()
+    };
+    neighbour.say(&case, handled).await;
+    house.heard(&neighbour).await;
+    assert_eq!(house.stage(&case).await, proto::CaseStage::Withdrawn);
+    assert_eq!(house.event_names(&case).await, ["CaseRegistered", "CaseWithdrawn"]);
+}
+
+#[tokio::test]
+async fn a_disabled_account_is_revoked_here_too() {
+    let house = House::open().await;
+    let neighbour = house.neighbour(Assignment).await;
+    let disabled = assignment::AccountDisabled {
+        account_id: "ZF-account".to_owned(),
+        disabled_at: Some(words::write::time(at("2026-03-02 10:00"))),
+    };
+    neighbour.say(&command(), disabled).await;
+    house.heard(&neighbour).await;
+    let revoked: Vec<String> =
+        sqlx::query_scalar("SELECT account FROM bus.revoked").fetch_all(house.pool()).await.unwrap();
+    assert_eq!(revoked, ["ZF-account"]);
+}
