@@ -1,7 +1,9 @@
 //! What the tests of the whole house share: how they read our sources, walk the contract and speak with a running centre.
 
+pub mod collector;
 pub mod contract;
 pub mod desk;
 pub mod files;
+pub mod hunt;
 pub mod raw;
 pub mod sources;
