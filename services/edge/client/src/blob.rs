@@ -46,9 +46,7 @@ fn chunks(service: &str, bytes: &Bytes) -> Vec<UploadBlobRequest> {
 /// Reads a file back and checks that it is the one that was asked for.
 pub async fn download(centre: &Centre, service: &str, sha256: &[u8]) -> Result<Vec<u8>, Error> {
     let request = DownloadBlobRequest { service: service.to_owned(), sha256: Bytes::copy_from_slice(sha256) };
-    let mut stream = centre
-        .read(|| crate::call!(centre.blobs(service).download_blob(request.clone())))
-        .await?;
+    let mut stream = centre.read(|| crate::call!(centre.blobs(service).download_blob(request.clone()))).await?;
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.message().await? {
         bytes.extend_from_slice(&chunk.chunk);

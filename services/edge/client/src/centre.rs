@@ -15,6 +15,8 @@ use xiezhi_proto::bus::v1::blob_service_client::BlobServiceClient;
 use xiezhi_proto::bus::v1::bus_service_client::BusServiceClient;
 use xiezhi_proto::evaluation::v1::evaluation_service_client::EvaluationServiceClient;
 use xiezhi_proto::intake::v1::case_service_client::CaseServiceClient;
+use xiezhi_proto::scheduling::v1::officer_service_client::OfficerServiceClient;
+use xiezhi_proto::scheduling::v1::operation_service_client::OperationServiceClient;
 use xiezhi_proto::supervision::v1::supervision_service_client::SupervisionServiceClient;
 
 use crate::account::{self, Renewal};
@@ -118,6 +120,18 @@ impl Centre {
     #[must_use]
     pub fn accounts(&self) -> AccountServiceClient<Door> {
         AccountServiceClient::new(self.door("assignment"))
+    }
+
+    /// 联合执法.
+    #[must_use]
+    pub fn scheduling(&self) -> OperationServiceClient<Door> {
+        OperationServiceClient::new(self.door("scheduling")).max_decoding_message_size(LARGEST_ANSWER_BYTES)
+    }
+
+    /// 执法人员.
+    #[must_use]
+    pub fn officers(&self) -> OfficerServiceClient<Door> {
+        OfficerServiceClient::new(self.door("scheduling"))
     }
 
     /// 督查.

@@ -12,9 +12,7 @@ use crate::refused::Error;
 /// How far a service's journal is numbered.
 pub async fn high_water(centre: &Centre, service: &str) -> Result<HighWaterResponse, Error> {
     let request = HighWaterRequest { service: service.to_owned() };
-    centre
-        .read(|| crate::call!(centre.bus(service).high_water(request.clone())))
-        .await
+    centre.read(|| crate::call!(centre.bus(service).high_water(request.clone()))).await
 }
 
 /// The numbered events of a service from one position to another.
@@ -29,9 +27,7 @@ pub async fn read_key(centre: &Centre, service: &str, key: Uuid, from_pos: i64) 
 
 async fn open(centre: &Centre, service: &str, from_pos: i64, to_pos: i64, key: String) -> Result<Events, Error> {
     let request = ReadJournalRequest { service: service.to_owned(), from_pos, to_pos, key };
-    let stream = centre
-        .read(|| crate::call!(centre.bus(service).read_journal(request.clone())))
-        .await?;
+    let stream = centre.read(|| crate::call!(centre.bus(service).read_journal(request.clone()))).await?;
     Ok(Events { stream })
 }
 
@@ -47,7 +43,9 @@ impl Events {
         match self.stream.message().await? {
             None => Ok(None),
             Some(ReadJournalResponse { event: Some(event) }) => Ok(Some(event)),
-            Some(ReadJournalResponse { event: None }) => Err(Error::Broken("an entry of the journal is empty".to_owned())),
+            Some(ReadJournalResponse { event: None }) => {
+                Err(Error::Broken("an entry of the journal is empty".to_owned()))
+            }
         }
     }
 }

@@ -28,7 +28,9 @@ impl std::fmt::Debug for Credentials {
         match self {
             Self::None => f.write_str("None"),
             Self::Token(_) => f.write_str("Token"),
-            Self::AccountKey { account, .. } => f.debug_struct("AccountKey").field("account", account).finish_non_exhaustive(),
+            Self::AccountKey { account, .. } => {
+                f.debug_struct("AccountKey").field("account", account).finish_non_exhaustive()
+            }
         }
     }
 }

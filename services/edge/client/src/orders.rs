@@ -79,10 +79,8 @@ impl Orders {
         let stream = match &mut self.stream {
             Some(stream) => stream,
             None => {
-                let request = WatchWorkOrdersRequest {
-                    after_position: self.follow.position,
-                    unit_code: self.unit_code.clone(),
-                };
+                let request =
+                    WatchWorkOrdersRequest { after_position: self.follow.position, unit_code: self.unit_code.clone() };
                 let stream = self.centre.assignment().watch_work_orders(request).await?.into_inner();
                 self.stream.insert(stream)
             }

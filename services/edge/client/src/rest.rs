@@ -73,9 +73,7 @@ impl Look {
         let heads = heads(centre).await?;
         let cursors = try_join_all(SERVICES.map(|service| async move {
             let request = ListCursorsRequest { service: service.to_owned() };
-            let answer = centre
-                .read(|| crate::call!(centre.bus(service).list_cursors(request.clone())))
-                .await?;
+            let answer = centre.read(|| crate::call!(centre.bus(service).list_cursors(request.clone()))).await?;
             Ok::<_, Error>(answer.cursors.into_iter().map(move |cursor| (service.to_owned(), cursor)))
         }))
         .await?;
@@ -186,8 +184,7 @@ mod tests {
     }
 
     fn heard(consumer: &str, producer: &str, pos: i64) -> (String, Cursor) {
-        let cursor =
-            Cursor { consumer: consumer.to_owned(), producer: producer.to_owned(), pos, ..Cursor::default() };
+        let cursor = Cursor { consumer: consumer.to_owned(), producer: producer.to_owned(), pos, ..Cursor::default() };
         (consumer.to_owned(), cursor)
     }
 

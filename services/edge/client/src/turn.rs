@@ -127,14 +127,9 @@ async fn all_to(centre: &Centre, turn_id: Uuid, to: Timestamp) -> Result<(), Err
     // Each stop has an id of its own that follows from the turn's, so a repeated turn repeats its stops.
     let step_id = Uuid::new_v5(&turn_id, to.to_string().as_bytes());
     try_join_all(crate::SERVICES.map(|service| async move {
-        let request = TurnClockRequest {
-            service: service.to_owned(),
-            turn_id: step_id.to_string(),
-            to: Some(proto_time(to)),
-        };
-        centre
-            .read(|| crate::call!(centre.bus(service).turn_clock(request.clone())))
-            .await
+        let request =
+            TurnClockRequest { service: service.to_owned(), turn_id: step_id.to_string(), to: Some(proto_time(to)) };
+        centre.read(|| crate::call!(centre.bus(service).turn_clock(request.clone()))).await
     }))
     .await?;
     Ok(())
@@ -153,6 +148,7 @@ mod tests {
             earliest_due_at: due.map(time),
             kind: kind.to_owned(),
             quiet: true,
+            ..GetClockResponse::default()
         }
     }
 

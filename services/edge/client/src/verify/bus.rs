@@ -53,9 +53,7 @@ pub async fn commands(
     let found: Vec<Option<Violation>> = stream::iter(asked.iter().copied())
         .map(|command_id| async move {
             let request = FindCommandRequest { service: service.to_owned(), command_id: command_id.to_string() };
-            let known = centre
-                .read(|| call!(centre.bus(service).find_command(request.clone())))
-                .await?;
+            let known = centre.read(|| call!(centre.bus(service).find_command(request.clone()))).await?;
             let positions = made.get(&command_id).map_or(&[][..], Vec::as_slice);
             Ok::<_, Error>(command(service, command_id, &known, positions))
         })
@@ -190,7 +188,6 @@ pub async fn stream(centre: &Centre, service: &str) -> Result<(u64, Vec<Violatio
     let violations = differences.map(|what| Violation::StreamDiffers { service: service.to_owned(), what });
     Ok((answer.compared, violations.collect()))
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -63,7 +63,9 @@ impl Chain {
         }
         match ids(event) {
             Ok(ids) => self.take_row(event, &ids),
-            Err(what) => self.violations.push(Violation::Unreadable { service: self.service.clone(), pos: event.pos, what }),
+            Err(what) => {
+                self.violations.push(Violation::Unreadable { service: self.service.clone(), pos: event.pos, what })
+            }
         }
         self.pos = event.pos;
         self.hash = event.hash.to_vec();
@@ -131,9 +133,8 @@ struct Ids {
 fn ids(event: &Envelope) -> Result<Ids, String> {
     let id = |what: &str, text: &str| Uuid::parse_str(text).map_err(|_| format!("its {what} is {text:?}"));
     let maybe = |what: &str, text: &str| if text.is_empty() { Ok(None) } else { id(what, text).map(Some) };
-    let time = |what: &str, time: Option<&Timestamp>| {
-        time.and_then(micros).ok_or_else(|| format!("its {what} is no moment"))
-    };
+    let time =
+        |what: &str, time: Option<&Timestamp>| time.and_then(micros).ok_or_else(|| format!("its {what} is no moment"));
     Ok(Ids {
         event: id("event id", &event.event_id)?,
         key: id("key", &event.key)?,
@@ -194,8 +195,7 @@ pub(super) mod tests {
             let seq: &mut i64 = seqs.entry(key).or_default();
             *seq += 1;
             let number = place as u128 + 1;
-            let command_id =
-                if row % 3 == 0 { String::new() } else { Uuid::from_u128(number << 32).to_string() };
+            let command_id = if row % 3 == 0 { String::new() } else { Uuid::from_u128(number << 32).to_string() };
             let mut event = Envelope {
                 service: "intake".to_owned(),
                 epoch: 1,

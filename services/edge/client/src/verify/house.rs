@@ -7,6 +7,7 @@ use uuid::Uuid;
 use xiezhi_proto::assignment::v1 as assignment;
 use xiezhi_proto::evaluation::v1 as evaluation;
 use xiezhi_proto::intake::v1::{self as intake, Case, CaseStage};
+use xiezhi_proto::scheduling::v1 as scheduling;
 use xiezhi_proto::supervision::v1::{self as supervision, TimelineEntry};
 
 use super::violation::Violation;
@@ -60,8 +61,7 @@ pub async fn histories(centre: &Centre, cases: &[Uuid], keys: &Keys) -> Result<V
 /// All that supervision tells of a case.
 pub async fn timeline(centre: &Centre, case_id: Uuid) -> Result<Vec<TimelineEntry>, Error> {
     pages(|page_token| async move {
-        let request =
-            supervision::GetTimelineRequest { case_id: case_id.to_string(), page_size: 500, page_token };
+        let request = supervision::GetTimelineRequest { case_id: case_id.to_string(), page_size: 500, page_token };
         let page = centre.read(|| call!(centre.supervision().get_timeline(request.clone()))).await?;
         Ok((page.entries, page.next_page_token))
     })
@@ -162,8 +162,13 @@ pub async fn cases_with_tasks(centre: &Centre) -> Result<HashSet<String>, Error>
         let page = centre.read(|| call!(centre.evaluation().list_open_tasks(request.clone()))).await?;
         Ok((page.tasks.into_iter().map(|task| task.case_id).collect(), page.next_page_token))
     });
-    let found: [Vec<String>; 4] =
-        futures::future::try_join4(intake, assignment, supervision, evaluation).await?.into();
+    let scheduling = pages(|page_token| async move {
+        let request = scheduling::ListOpenTasksRequest { page_size: 500, page_token, ..Default::default() };
+        let page = centre.read(|| call!(centre.scheduling().list_open_tasks(request.clone()))).await?;
+        Ok((page.tasks.into_iter().map(|task| task.case_id).collect(), page.next_page_token))
+    });
+    let found: [Vec<String>; 5] =
+        futures::future::try_join5(intake, assignment, scheduling, supervision, evaluation).await?.into();
     Ok(found.into_iter().flatten().collect())
 }
 
@@ -256,19 +261,14 @@ mod tests {
         let cases = [1, 2, 3].map(|number| case(number, CaseStage::Accepted));
         let determined = assignment::Responsibility { determination_id: "d".to_owned(), ..row(1) };
         let ruled = assignment::Responsibility { ruling_id: "r".to_owned(), ..row(2) };
-        let consulting =
-            assignment::Responsibility { consultation_id: "c".to_owned(), timer_armed: true, ..row(3) };
+        let consulting = assignment::Responsibility { consultation_id: "c".to_owned(), timer_armed: true, ..row(3) };
         assert_eq!(check_responsibilities(&cases, &[determined, ruled, consulting]), (3, vec![]));
     }
 
     #[test]
     fn nobody_two_and_a_consultation_without_its_timer_are_wrong() {
         let cases = [1, 2, 3, 4].map(|number| case(number, CaseStage::Accepted));
-        let both = assignment::Responsibility {
-            determination_id: "d".to_owned(),
-            ruling_id: "r".to_owned(),
-            ..row(2)
-        };
+        let both = assignment::Responsibility { determination_id: "d".to_owned(), ruling_id: "r".to_owned(), ..row(2) };
         let asleep = assignment::Responsibility { consultation_id: "c".to_owned(), ..row(3) };
         let torn = assignment::Responsibility {
             determination_id: "d".to_owned(),

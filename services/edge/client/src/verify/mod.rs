@@ -19,6 +19,7 @@ use crate::rest::{Look, Restless, rest};
 use crate::{SERVICES, moment};
 
 pub use chain::{Chain, Read};
+pub use house::timeline;
 pub use violation::Violation;
 
 /// How many violations of one check are kept; the rest is counted.

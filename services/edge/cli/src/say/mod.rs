@@ -1,0 +1,466 @@
+//! Every sentence a user can see, in both languages: [`zh`] and [`en`] hold the words, the compiler holds them complete.
+
+mod en;
+pub mod labels;
+mod word;
+mod zh;
+
+use std::time::Duration;
+
+pub use labels::{label, short};
+pub use vocab::Lang;
+pub use word::Word;
+
+/// A sentence with what belongs into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Say {
+    /// A word or sentence with nothing to fill in.
+    Just(Word),
+
+    // Parts of an answer
+    /// A due date that lies ahead: so many days are left.
+    DueIn {
+        /// When.
+        day: String,
+        /// How many days.
+        days: i64,
+    },
+    /// A due date that is over.
+    DueOver {
+        /// When.
+        day: String,
+        /// By how many days.
+        days: i64,
+    },
+    /// A boundary rule decided.
+    BoundaryRule {
+        /// Its code and its source.
+        rule: String,
+    },
+    /// A precedent decided.
+    ByPrecedent {
+        /// Its id.
+        precedent: String,
+    },
+    /// The ruling that is in force instead.
+    RulingInForce {
+        /// Its id.
+        ruling: String,
+    },
+    /// The proof's fingerprint.
+    ProofHash {
+        /// In hexadecimal.
+        hash: String,
+    },
+    /// As of which day the lists were read.
+    ValidOn {
+        /// The day.
+        day: String,
+    },
+    /// Valid from a day on, until further notice or until a day.
+    ValidFromTo {
+        /// The first day.
+        from: String,
+        /// The last, or empty.
+        to: String,
+    },
+    /// 主办 of a unit.
+    Leads {
+        /// The unit.
+        unit: String,
+    },
+    /// This one belongs to a head.
+    FollowsHead {
+        /// The head.
+        head: String,
+    },
+    /// So many cases follow this one.
+    HasMembers {
+        /// How many.
+        members: usize,
+    },
+    /// The track code.
+    TrackingCode {
+        /// The code.
+        code: String,
+    },
+    /// Which round of handling.
+    Round {
+        /// From 1.
+        round: u32,
+    },
+
+    // What was done
+    /// A case has its number.
+    CaseRegistered {
+        /// Its number.
+        case: String,
+        /// The tracking code.
+        code: String,
+        /// True where it is accepted already.
+        accepted: bool,
+    },
+    /// Earlier cases may belong together with it.
+    CandidatesFound {
+        /// How many.
+        count: usize,
+    },
+    /// A case is accepted.
+    CaseAccepted {
+        /// Its number.
+        case: String,
+        /// How many cases, members included.
+        cases: usize,
+    },
+    /// A case is declined.
+    CaseDeclined {
+        /// Its number.
+        case: String,
+        /// The ground.
+        ground: String,
+        /// The right route.
+        route: String,
+    },
+    /// A case is routed away.
+    CaseRouted {
+        /// Its number.
+        case: String,
+        /// Where to.
+        route: String,
+    },
+    /// Something is recorded and needs no more words.
+    Done {
+        /// What it is about.
+        what: String,
+    },
+    /// A case is joined to another.
+    CaseLinked {
+        /// The later.
+        case: String,
+        /// The earlier.
+        head: String,
+    },
+    /// The identity was opened and the audit knows it.
+    Revealed {
+        /// The entry of the audit.
+        reveal: String,
+    },
+    /// A ruling is made.
+    Ruled {
+        /// Its id.
+        ruling: String,
+        /// How many orders went out.
+        orders: usize,
+    },
+    /// An operation is fixed.
+    OperationFixed {
+        /// When.
+        span: String,
+        /// Where.
+        place: String,
+    },
+    /// Time was turned.
+    Turned {
+        /// What time it is.
+        now: String,
+        /// How many stops it took.
+        steps: u32,
+    },
+    /// A stop on the way.
+    TurnStop {
+        /// What time it is.
+        at: String,
+    },
+    /// The pack is in force.
+    PackApplied {
+        /// Its hash.
+        hash: String,
+    },
+    /// The pack is the one in force already.
+    PackSame {
+        /// Its hash.
+        hash: String,
+    },
+    /// The pack has no mistakes.
+    PackFine {
+        /// Its hash.
+        hash: String,
+    },
+    /// The pack has mistakes.
+    PackMistakes {
+        /// How many.
+        count: usize,
+    },
+    /// Everything holds.
+    VerifyHolds {
+        /// How many checks.
+        checks: usize,
+    },
+    /// Something does not hold.
+    VerifyFails {
+        /// How many things.
+        violations: u64,
+    },
+    /// Events that wait.
+    VerifyParked {
+        /// How many.
+        count: usize,
+    },
+    /// Timers that fired late.
+    VerifyLate {
+        /// How many.
+        count: u64,
+    },
+    /// More violations than are shown.
+    VerifyMore {
+        /// How many more.
+        count: u64,
+    },
+    /// A journey went through.
+    JourneyDone {
+        /// Its name.
+        name: String,
+        /// How many steps.
+        steps: usize,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A journey stopped.
+    JourneyFailed {
+        /// Its name.
+        name: String,
+        /// The step, from 1.
+        step: usize,
+        /// What was wrong.
+        why: String,
+    },
+    /// A step of a journey went otherwise.
+    Mismatch {
+        /// How, with the paths and values of the contract.
+        why: String,
+    },
+    /// A step of a journey.
+    JourneyStep {
+        /// From 1.
+        step: usize,
+        /// Of how many.
+        of: usize,
+        /// What is done.
+        what: String,
+    },
+
+    // Refusals of our own
+    /// The data directory holds no running centre.
+    CentreFileMissing {
+        /// The file.
+        path: String,
+    },
+    /// The centre's file does not read.
+    CentreFileBroken {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The centre does not answer.
+    Unreachable {
+        /// What the transport said.
+        why: String,
+    },
+    /// A file does not read.
+    FileUnreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// An account's key is not one.
+    KeyUnusable {
+        /// The file.
+        path: String,
+    },
+    /// Tokens of accounts are not given out here.
+    CannotMint {
+        /// The account.
+        account: String,
+        /// Why.
+        why: String,
+    },
+    /// No such account in the pack.
+    NoAccount {
+        /// The account.
+        account: String,
+    },
+    /// The pack does not read.
+    PackUnreadable {
+        /// Why.
+        why: String,
+    },
+    /// Nothing fits a short name.
+    NothingNamed {
+        /// The name as it was given.
+        name: String,
+    },
+    /// More than one thing fits a short name.
+    SeveralNamed {
+        /// The name as it was given.
+        name: String,
+        /// The ids.
+        ids: String,
+    },
+    /// The centre's answer does not hold together.
+    AnswerBroken {
+        /// What is wrong.
+        why: String,
+    },
+    /// A moment does not read.
+    NotAMoment {
+        /// As it was given.
+        text: String,
+    },
+    /// A fact does not read.
+    NotAFact {
+        /// As it was given.
+        text: String,
+    },
+    /// A share does not read.
+    NotAShare {
+        /// As it was given.
+        text: String,
+    },
+    /// The rule is not in the pack.
+    NoRule {
+        /// The rule.
+        rule: String,
+    },
+    /// The clock cannot be counted.
+    CannotCount {
+        /// Why.
+        why: String,
+    },
+    /// Time cannot be turned.
+    CannotTurn {
+        /// Why.
+        why: String,
+    },
+    /// The journey is not in the pack.
+    NoJourney {
+        /// Its name.
+        name: String,
+    },
+    /// The journey does not read.
+    JourneyBroken {
+        /// What is wrong.
+        why: String,
+    },
+    /// Asks before something that cannot be undone.
+    Sure {
+        /// What would be done.
+        what: String,
+    },
+    /// A violation in words.
+    Violation(Box<client::verify::Violation>),
+}
+
+impl Say {
+    /// The sentence in a language, without a full stop.
+    #[must_use]
+    pub fn text(&self, lang: Lang) -> String {
+        match lang {
+            Lang::Zh => zh::text(self),
+            Lang::En => en::text(self),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// True of a text with at least one Chinese character.
+    pub fn is_chinese(text: &str) -> bool {
+        text.chars().any(|character| ('\u{4e00}'..='\u{9fff}').contains(&character))
+    }
+
+    #[test]
+    fn a_sentence_speaks_the_language_it_is_asked_in() {
+        let told = Say::DueIn { day: "17".to_owned(), days: 6 };
+        assert_eq!(told.text(Lang::Zh), "17 (剩 6 天)");
+        assert_eq!(told.text(Lang::En), "17 (6 days left)");
+    }
+
+    #[test]
+    fn chinese_sentences_are_chinese_and_english_ones_are_not() {
+        for say in samples() {
+            let (zh, en) = (say.text(Lang::Zh), say.text(Lang::En));
+            assert!(is_chinese(&zh), "{say:?}: {zh}");
+            assert!(!en.is_empty() && !is_chinese(&en), "{say:?}: {en}");
+        }
+    }
+
+    /// Sentences without Chinese inside, so that the words around are what is judged. Exhaustiveness is the compiler's.
+    fn samples() -> Vec<Say> {
+        let x = || "x".to_owned();
+        vec![
+            Say::DueOver { day: x(), days: 2 },
+            Say::BoundaryRule { rule: x() },
+            Say::ByPrecedent { precedent: x() },
+            Say::RulingInForce { ruling: x() },
+            Say::ProofHash { hash: x() },
+            Say::ValidOn { day: x() },
+            Say::ValidFromTo { from: x(), to: x() },
+            Say::ValidFromTo { from: x(), to: String::new() },
+            Say::Leads { unit: x() },
+            Say::FollowsHead { head: x() },
+            Say::HasMembers { members: 2 },
+            Say::TrackingCode { code: x() },
+            Say::Round { round: 2 },
+            Say::CaseRegistered { case: x(), code: x(), accepted: true },
+            Say::CandidatesFound { count: 2 },
+            Say::CaseAccepted { case: x(), cases: 3 },
+            Say::CaseDeclined { case: x(), ground: x(), route: x() },
+            Say::CaseRouted { case: x(), route: x() },
+            Say::Done { what: x() },
+            Say::CaseLinked { case: x(), head: x() },
+            Say::Revealed { reveal: x() },
+            Say::Ruled { ruling: x(), orders: 2 },
+            Say::OperationFixed { span: x(), place: x() },
+            Say::Turned { now: x(), steps: 2 },
+            Say::TurnStop { at: x() },
+            Say::PackApplied { hash: x() },
+            Say::PackSame { hash: x() },
+            Say::PackFine { hash: x() },
+            Say::PackMistakes { count: 2 },
+            Say::VerifyHolds { checks: 8 },
+            Say::VerifyFails { violations: 2 },
+            Say::VerifyParked { count: 2 },
+            Say::VerifyLate { count: 2 },
+            Say::VerifyMore { count: 2 },
+            Say::JourneyDone { name: x(), steps: 2, took: Duration::from_secs(2) },
+            Say::JourneyFailed { name: x(), step: 2, why: x() },
+            Say::Mismatch { why: x() },
+            Say::JourneyStep { step: 1, of: 2, what: x() },
+            Say::CentreFileMissing { path: x() },
+            Say::CentreFileBroken { path: x(), why: x() },
+            Say::Unreachable { why: x() },
+            Say::FileUnreadable { path: x(), why: x() },
+            Say::KeyUnusable { path: x() },
+            Say::CannotMint { account: x(), why: x() },
+            Say::NoAccount { account: x() },
+            Say::PackUnreadable { why: x() },
+            Say::NothingNamed { name: x() },
+            Say::SeveralNamed { name: x(), ids: x() },
+            Say::AnswerBroken { why: x() },
+            Say::NotAMoment { text: x() },
+            Say::NotAFact { text: x() },
+            Say::NotAShare { text: x() },
+            Say::NoRule { rule: x() },
+            Say::CannotCount { why: x() },
+            Say::CannotTurn { why: x() },
+            Say::NoJourney { name: x() },
+            Say::JourneyBroken { why: x() },
+            Say::Sure { what: x() },
+            Say::Violation(Box::new(client::verify::Violation::HashDiffers { service: x(), pos: 1 })),
+        ]
+    }
+}

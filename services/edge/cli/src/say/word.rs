@@ -1,0 +1,115 @@
+//! Fixed words and sentences: headings, prefixes, hints. One line each, both languages side by side.
+
+use super::Lang;
+
+macro_rules! words {
+    ($($name:ident: $zh:literal, $en:literal;)*) => {
+        /// A word or sentence with nothing to fill in.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Word {
+            $(#[doc = $zh] $name,)*
+        }
+
+        impl Word {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The words in a language.
+            #[must_use]
+            pub const fn text(self, lang: Lang) -> &'static str {
+                match (self, lang) {
+                    $((Self::$name, Lang::Zh) => $zh, (Self::$name, Lang::En) => $en,)*
+                }
+            }
+        }
+    };
+}
+
+words! {
+    ColumnCase: "案号", "case";
+    ColumnMatter: "事项", "matter";
+    ColumnStage: "阶段", "stage";
+    ColumnPlace: "地点", "place";
+    ColumnRegistered: "登记时间", "registered";
+    ColumnChannel: "渠道", "channel";
+    ColumnUnit: "单位", "unit";
+    ColumnOrder: "工单", "order";
+    ColumnRole: "角色", "role";
+    ColumnDuty: "职责", "duty";
+    ColumnPerson: "承办人", "person";
+    ColumnDue: "期限", "due";
+    ColumnClock: "时钟", "clock";
+    ColumnState: "状态", "state";
+    ColumnPosition: "表态", "position";
+    ColumnCitation: "依据", "citation";
+    ColumnOperation: "联合执法", "operation";
+    ColumnTime: "时间", "time";
+    ColumnOfficers: "人员", "officers";
+    ColumnCheck: "检查项", "check";
+    ColumnResult: "结果", "result";
+    ColumnCount: "数量", "count";
+    ColumnService: "服务", "service";
+    ColumnReason: "原因", "reason";
+    ColumnPos: "位置", "position";
+    ColumnConsumer: "听者", "consumer";
+    ColumnProducer: "说者", "producer";
+    Skip: "跳过", "skipping";
+    ColumnItem: "事项编码", "item";
+    ColumnName: "名称", "name";
+    ColumnValidity: "有效期", "valid";
+    ColumnRate: "比率", "rate";
+    ColumnRound: "轮次", "round";
+    ColumnNumerator: "分子", "numerator";
+    ColumnDenominator: "分母", "denominator";
+    ColumnPercent: "百分比", "percent";
+    ColumnId: "编号", "id";
+    ColumnTitle: "标题", "title";
+    ColumnConsultation: "会商", "consultation";
+    ColumnRung: "档次", "rung";
+    AnswerBy: "答复期限", "answer by";
+    WithoutClerk: "登记即受理", "accepted on registration";
+    Responded: "已响应", "responded";
+    NotResponded: "未响应", "not responded";
+    Resolved: "已解决", "resolved";
+    NotResolved: "未解决", "not resolved";
+    Satisfied: "满意", "satisfied";
+    NotSatisfied: "不满意", "not satisfied";
+    Shares: "份额", "Shares";
+    Matched: "符合的事项", "Items that matched";
+    NearMisses: "只差一点的事项", "Near misses";
+    MissingFacts: "会改变结论的未知事实", "Unknown facts that would change the answer";
+    Positions: "各单位意见", "Positions";
+    Notices: "告知书", "Notices";
+    Inspection: "现场记录", "the inspection record";
+    Evidence: "证据", "Evidence";
+    Texts: "文字记录", "Texts";
+    Explanation: "计算步骤", "Step by step";
+    Excluded: "不计入的案件", "Left out";
+    Nothing: "没有", "nothing";
+    More: "还有更多, 请加 --limit 或者筛选条件", "there are more; use --limit or a filter";
+    Error: "错误", "error";
+    Hint: "提示", "hint";
+    NoCentre: "不知道连哪个中心", "which centre is meant?";
+    NoCentreHint: "加 --data 目录 或 --server 网址, 或者设置 XIEZHI_DATA", "use --data DIR or --server URL, or set XIEZHI_DATA";
+    UnreachableHint: "中心是否在运行? scripts/up 启动", "is the centre running? scripts/up starts one";
+    AccountNeedsKey: "--account 和 --key 要一起用", "--account and --key go together";
+    NoPack: "中心还没有配置包: xiezhi pack apply 目录", "the centre has no pack yet: xiezhi pack apply DIR";
+    JourneyNeedsSimulated: "剧本要拨动时间, 只能在模拟时间的中心运行", "the journey turns time, which only a simulated centre allows";
+    NotDone: "没有执行", "nothing was done";
+    NeedsYes: "这一步不能撤销, 请加 --yes", "this cannot be undone; say --yes";
+    Usage: "命令写法有误", "the command line does not read";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::say::tests::is_chinese;
+
+    #[test]
+    fn every_word_speaks_both_languages() {
+        for word in Word::ALL {
+            assert!(is_chinese(word.text(Lang::Zh)), "{word:?}");
+            assert!(!word.text(Lang::En).is_empty() && !is_chinese(word.text(Lang::En)), "{word:?}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `case …`: what was written, and who may read it.
+
+use client::call;
+use xiezhi_proto::intake::v1 as intake;
+use xiezhi_proto::intake::v1::{Candidate, RevealPurpose};
+
+use super::View;
+use crate::args::{CaseArg, CaseCommand};
+use crate::failure::Failure;
+use crate::reflect::json;
+use crate::resolve;
+use crate::say::{Lang, Say, Word, label};
+use crate::screen::{Answer, Table};
+use crate::session::Session;
+
+/// Does what a `case` verb about texts says.
+pub async fn run(session: &Session, command: CaseCommand) -> Result<Answer, Failure> {
+    match command {
+        CaseCommand::Candidates(case) => candidates(session, &case).await,
+        CaseCommand::Text(case) => text(session, &case).await,
+        CaseCommand::Notices(case) => notices(session, &case).await,
+        CaseCommand::Reveal { case, purpose, reason, with_text } => {
+            reveal(session, &case, purpose.0, reason, with_text).await
+        }
+        CaseCommand::Track { code } => track(session, code).await,
+        // Every other verb is done beside the register and never comes here.
+        _ => Err(Failure::Usage(Say::Just(Word::Usage))),
+    }
+}
+
+async fn candidates(session: &Session, case: &CaseArg) -> Result<Answer, Failure> {
+    let centre = &session.centre;
+    let request = intake::ListClusterCandidatesRequest { case_id: resolve::case_id(session, &case.case).await? };
+    let found = centre.read(|| call!(centre.intake().list_cluster_candidates(request.clone()))).await?;
+    Ok(Answer::new(json(&found)?, render_candidates(&found.candidates, session.lang)))
+}
+
+/// Candidates, one a row, with why each is one.
+pub fn render_candidates(candidates: &[Candidate], lang: Lang) -> String {
+    if candidates.is_empty() {
+        return format!("{}\n", Word::Nothing.text(lang));
+    }
+    let mut table = Table::new().indented(2);
+    for candidate in candidates {
+        let reasons: Vec<&str> = candidate.reasons().map(|reason| label(reason.as_str_name(), lang)).collect();
+        table.row([
+            candidate.case_no.clone(),
+            label(candidate.kind().as_str_name(), lang).to_owned(),
+            label(candidate.stage().as_str_name(), lang).to_owned(),
+            reasons.join(" · "),
+        ]);
+    }
+    table.render()
+}
+
+async fn text(session: &Session, case: &CaseArg) -> Result<Answer, Failure> {
+    let centre = &session.centre;
+    let request = intake::ReadMaskedTextRequest { case_id: resolve::case_id(session, &case.case).await? };
+    let found = centre.read(|| call!(centre.intake().read_masked_text(request.clone()))).await?;
+    let text = format!("{}\n\n{}\n", clean(&found.title), clean(&found.body));
+    Ok(Answer::new(json(&found)?, text))
+}
+
+async fn notices(session: &Session, case: &CaseArg) -> Result<Answer, Failure> {
+    let centre = &session.centre;
+    let request = intake::ListNoticesRequest { case_id: resolve::case_id(session, &case.case).await? };
+    let found = centre.read(|| call!(centre.intake().list_notices(request.clone()))).await?;
+    let view = View::of(session).await?;
+    let mut text = String::new();
+    for notice in &found.notices {
+        let (title, body) = match session.lang {
+            Lang::Zh => (&notice.title_zh, &notice.body_zh),
+            Lang::En => (&notice.title_en, &notice.body_en),
+        };
+        text.push_str(&format!(
+            "{}  {}  {}\n{}\n\n",
+            view.at(notice.served_at.as_ref()),
+            clean(title),
+            view.word(notice.delivery().as_str_name()),
+            clean(body)
+        ));
+    }
+    if found.notices.is_empty() {
+        text = Word::Nothing.text(session.lang).to_owned();
+    }
+    Ok(Answer::new(json(&found)?, text))
+}
+
+async fn reveal(
+    session: &Session,
+    case: &CaseArg,
+    purpose: i32,
+    reason: String,
+    with_text: bool,
+) -> Result<Answer, Failure> {
+    let centre = &session.centre;
+    let request = intake::RevealContactRequest {
+        command_id: String::new(),
+        case_id: resolve::case_id(session, &case.case).await?,
+        purpose: RevealPurpose::try_from(purpose).unwrap_or_default().into(),
+        reason,
+        with_text,
+    };
+    let found = centre
+        .command(|command_id| {
+            call!(centre.intake().reveal_contact(intake::RevealContactRequest { command_id, ..request.clone() }))
+        })
+        .await?;
+    let complainant = found.complainant.clone().unwrap_or_default();
+    let mut table = Table::new();
+    table.row([complainant.name, complainant.phone, complainant.id_number, complainant.address]);
+    let mut text = table.render();
+    for part in [&found.title, &found.body] {
+        if !part.is_empty() {
+            text.push_str(&format!("{}\n", clean(part)));
+        }
+    }
+    text.push_str(&Say::Revealed { reveal: found.reveal_id.clone() }.text(session.lang));
+    Ok(Answer::new(json(&found)?, text))
+}
+
+async fn track(session: &Session, tracking_code: String) -> Result<Answer, Failure> {
+    let centre = &session.centre;
+    let request = intake::GetByTrackingCodeRequest { tracking_code };
+    let found = centre.read(|| call!(centre.intake().get_by_tracking_code(request.clone()))).await?;
+    let view = View::of(session).await?;
+    let mut text = format!(
+        "{}    {}    {}\n",
+        found.case_no,
+        view.word(found.stage().as_str_name()),
+        view.at(found.stage_since.as_ref())
+    );
+    let mut table = Table::new().indented(2);
+    for notice in &found.notices {
+        table.row([view.at(notice.served_at.as_ref()), view.word(notice.kind().as_str_name()).to_owned()]);
+    }
+    text.push_str(&table.render());
+    Ok(Answer::new(json(&found)?, text))
+}
+
+/// A text that people wrote, without anything that could move the cursor or turn the line around.
+fn clean(text: &str) -> String {
+    text.chars()
+        .filter(|character| *character == '\n' || !(character.is_control() || vocab::text::is_hidden(*character)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_written_text_keeps_its_lines_and_loses_what_hides() {
+        assert_eq!(clean("一\n二\u{1b}[2J\u{202e}三"), "一\n二[2J三");
+    }
+}

@@ -1,0 +1,217 @@
+//! `clock …`: clocks of cases, the time of a simulated centre, and due dates without a centre.
+
+use std::path::PathBuf;
+
+use client::call;
+use client::turn::{Turn, turn};
+use pack::Pack;
+use serde_json::json as object;
+use vocab::{Citation, ClockRule, Holder, Lang as VocabLang, RuleCode, Unit, Validity};
+use xiezhi_proto::supervision::v1 as supervision;
+use xiezhi_proto::supervision::v1::ClockView;
+
+use super::{View, page_size};
+use crate::args::{CaseArg, DueArgs, LimitArg};
+use crate::failure::Failure;
+use crate::reflect::json;
+use crate::say::{Lang, Say, Word};
+use crate::screen::{Answer, Screen, Table, time};
+use crate::session::Session;
+use crate::span::Span;
+use crate::{county, parse, resolve};
+
+/// `clock list`.
+pub async fn list(session: &Session, unit: Option<String>, limit: &LimitArg) -> Result<Answer, Failure> {
+    let centre = &session.centre;
+    let request = supervision::ListDueRequest {
+        unit_code: unit.unwrap_or_default(),
+        before: None,
+        page_size: page_size(limit.limit, 500),
+        page_token: String::new(),
+    };
+    let page = centre.read(|| call!(centre.supervision().list_due(request.clone()))).await?;
+    let view = View::of(session).await?;
+    let words = [Word::ColumnCase, Word::ColumnClock, Word::ColumnUnit, Word::ColumnState, Word::ColumnDue];
+    let mut table = Table::with_heading(words.map(|word| word.text(view.lang)));
+    for clock in &page.clocks {
+        let owed = clock.clock.clone().unwrap_or_default();
+        table.row([
+            clock.case_no.clone(),
+            name(clock, &view),
+            view.names.unit(&owed.holder_unit).to_owned(),
+            view.word(clock.state().as_str_name()).to_owned(),
+            view.deadline(owed.deadline.as_ref()),
+        ]);
+    }
+    let mut text = if page.clocks.is_empty() { Word::Nothing.text(view.lang).to_owned() } else { table.render() };
+    if !page.next_page_token.is_empty() {
+        text.push_str(Word::More.text(view.lang));
+    }
+    Ok(Answer::new(json(&page)?, text))
+}
+
+fn name(clock: &ClockView, view: &View<'_>) -> String {
+    let name = clock.name.clone().unwrap_or_default();
+    if view.lang == Lang::Zh { name.zh } else { name.en }
+}
+
+/// `clock show`.
+pub async fn show(session: &Session, case: &CaseArg) -> Result<Answer, Failure> {
+    let centre = &session.centre;
+    let request = supervision::ListClocksRequest { case_id: resolve::case_id(session, &case.case).await? };
+    let found = centre.read(|| call!(centre.supervision().list_clocks(request.clone()))).await?;
+    let view = View::of(session).await?;
+    let mut text = String::new();
+    for clock in &found.clocks {
+        let owed = clock.clock.clone().unwrap_or_default();
+        let deadline = owed.deadline.clone().unwrap_or_default();
+        let due = if clock.stopped_at.is_some() {
+            view.at(clock.stopped_at.as_ref())
+        } else {
+            view.deadline(Some(&deadline))
+        };
+        text.push_str(&format!(
+            "{}    {}    {}    {due}\n",
+            name(clock, &view),
+            view.names.unit(&owed.holder_unit),
+            view.word(clock.state().as_str_name()),
+        ));
+        for step in &clock.explanation {
+            text.push_str(&format!("  {}\n", if view.lang == Lang::Zh { &step.zh } else { &step.en }));
+        }
+    }
+    if found.clocks.is_empty() {
+        text.push_str(Word::Nothing.text(view.lang));
+    }
+    Ok(Answer::new(json(&found)?, text))
+}
+
+/// `clock turn`.
+pub async fn turn_to(
+    session: &Session,
+    screen: &mut Screen,
+    to: Option<String>,
+    by: Option<String>,
+) -> Result<Answer, Failure> {
+    let now = session.now().await?;
+    let to = match (to, by) {
+        (Some(to), _) => parse::moment(&to)?,
+        (None, Some(by)) => Span::parse(&by)?.after(now, &session.pack().await?.calendar)?,
+        (None, None) => return Err(Failure::Usage(Say::Just(Word::Usage))),
+    };
+    let lang = session.lang;
+    let turned =
+        turn(&session.centre, Turn::to(to), |at| screen.say(&Say::TurnStop { at: time::moment(at, to, lang) })).await?;
+    let said = Say::Turned { now: time::moment(turned.now, turned.from, lang), steps: turned.steps };
+    let json = object!({ "from": turned.from, "now": turned.now, "steps": turned.steps });
+    Ok(Answer::new(json, said.text(lang)))
+}
+
+/// `clock due`.
+pub fn due(args: &DueArgs, lang: Lang) -> Result<Answer, Failure> {
+    let pack = county::sound(&args.pack.clone().unwrap_or_else(|| PathBuf::from(county::DEFAULT)))?;
+    let rule = rule(args, &pack)?;
+    let anchor_at = parse::moment(&args.from)?;
+    let due = vocab::due(&rule, anchor_at, &pack.calendar, &[])
+        .map_err(|error| Failure::Says(Say::CannotCount { why: error.to_string() }))?;
+    let steps = |lang: VocabLang| due.explanation.iter().map(|step| step.say(lang)).collect::<Vec<_>>();
+    let json = object!({
+        "from": args.from,
+        "rule": args.rule,
+        "amount": rule.amount,
+        "unit": rule.unit.as_str(),
+        "due": due.rolled_on.to_string(),
+        "due_at": due.due_at,
+        "raw_on": due.raw_on.to_string(),
+        "rolled_on": due.rolled_on.to_string(),
+        "provisional": due.provisional,
+        "calendar_version": due.calendar_version,
+        "explanation": { "zh": steps(VocabLang::Zh), "en": steps(VocabLang::En) },
+    });
+    let text = format!("{}\n{}", due_line(&due), due.explain(lang));
+    Ok(Answer::new(json, text))
+}
+
+/// The due date alone on the first line: a day for days, a minute for hours and minutes.
+fn due_line(due: &vocab::DueDate) -> String {
+    let local = time::local(due.due_at);
+    if local.hour() == 23 && local.minute() == 59 && local.second() == 59 {
+        return due.rolled_on.to_string();
+    }
+    format!("{} {:02}:{:02}", local.date(), local.hour(), local.minute())
+}
+
+/// The pack's rule, with the amount and unit that were typed in place of its own; or a rule made of those alone.
+fn rule(args: &DueArgs, pack: &Pack) -> Result<ClockRule, Failure> {
+    let mut rule = match &args.rule {
+        Some(id) => pack
+            .clock_rules
+            .iter()
+            .find(|rule| rule.id.as_str() == id)
+            .cloned()
+            .ok_or_else(|| Failure::Says(Say::NoRule { rule: id.clone() }))?,
+        None => plain_rule()?,
+    };
+    rule.amount = args.amount.unwrap_or(rule.amount);
+    rule.unit = args.unit.unwrap_or(rule.unit);
+    Ok(rule)
+}
+
+/// A period as the Civil Code counts it: the day of the event does not count, a last day off moves on.
+fn plain_rule() -> Result<ClockRule, Failure> {
+    let malformed = |error: vocab::Malformed| Failure::Says(Say::CannotCount { why: error.to_string() });
+    Ok(ClockRule {
+        id: RuleCode::new("plain").map_err(malformed)?,
+        zh: "期间".to_owned(),
+        en: "period".to_owned(),
+        amount: 0,
+        unit: Unit::Day,
+        citation: Citation { law: "民法典".to_owned(), article: "第二百条".to_owned(), version_date: None },
+        roll_last_day: true,
+        anchor: String::new(),
+        stops: Vec::new(),
+        pausable: Vec::new(),
+        extension: None,
+        warn_before: Vec::new(),
+        holder: Holder::Handler,
+        profile: String::new(),
+        active: true,
+        applies: vocab::Applies::default(),
+        validity: Validity { from: jiff::civil::Date::constant(2021, 1, 1), to: None },
+        note: String::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
+
+    use super::*;
+
+    fn args(from: &str, amount: Option<u32>, unit: Option<Unit>, rule: Option<&str>) -> DueArgs {
+        DueArgs { from: from.to_owned(), amount, unit, rule: rule.map(str::to_owned), pack: None }
+    }
+
+    #[test]
+    fn a_due_date_over_national_day_skips_it_and_counts_the_make_up_day() {
+        // 2026: 1 to 7 October are off, 20 September and 10 October are worked.
+        let answer = due(&args("2026-09-30", Some(5), Some(Unit::Workday), None), Lang::Zh).unwrap();
+        assert_eq!(answer.json["due"], "2026-10-13");
+        assert!(answer.text.starts_with("2026-10-13\n1. "), "{}", answer.text);
+    }
+
+    #[test]
+    fn a_rule_of_the_pack_brings_amount_unit_and_article() {
+        let answer = due(&args("2026-03-02", None, None, Some("intake.inform")), Lang::Zh).unwrap();
+        assert_eq!(answer.json["amount"], 15);
+        assert_eq!(answer.json["due"], "2026-03-17");
+        assert!(answer.text.contains("信访工作条例"), "{}", answer.text);
+        assert!(due(&args("2026-03-02", None, None, Some("no.such.rule")), Lang::Zh).is_err());
+    }
+
+    #[test]
+    fn hours_end_at_a_minute() {
+        let answer = due(&args("2026-03-02 10:00", Some(24), Some(Unit::Hour), None), Lang::En).unwrap();
+        assert!(answer.text.starts_with("2026-03-03 10:00\n"), "{}", answer.text);
+    }
+}
