@@ -46,7 +46,8 @@ impl Reading {
         match result {
             Ok(value) => Some(value),
             Err(mistakes) => {
-                for mistake in mistakes.within(field) {
+                let mistakes = if field.is_empty() { mistakes } else { mistakes.within(field) };
+                for mistake in mistakes {
                     self.0.wrong(mistake.field, mistake.reason);
                 }
                 None
