@@ -5,39 +5,49 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// The first words that are the operator's.
-pub const WORDS: &[&str] = &["up", "down", "serve", "migrate", "token"];
-
 /// 獬豸 · 行政执法指挥协调中心
-#[derive(Debug, Parser)]
-#[command(name = "xiezhi", version, about = "獬豸: 启动、停止和准备中心 / start, stop and prepare a centre")]
-pub struct Operator {
-    /// The verb.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "xiezhi", version, about = "獬豸 · 行政执法指挥协调中心 / joint-enforcement coordination of a county")]
+pub struct Xiezhi {
+    /// How to reach a centre and how to print what it says.
+    #[command(flatten)]
+    pub options: cli::Options,
+    /// What to do.
     #[command(subcommand)]
-    pub command: OperatorCommand,
+    pub verb: Verb,
+}
+
+/// Every verb of the binary.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Verb {
+    /// What starts, stops and prepares a centre.
+    #[command(flatten)]
+    Operator(OperatorCommand),
+    /// What is done through a centre's public door.
+    #[command(flatten)]
+    Centre(cli::Command),
 }
 
 /// The operator's verbs.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum OperatorCommand {
     /// 在本机启动整个中心 / the whole centre on this machine
     Up(UpArguments),
     /// 停止本机的中心 / stop the centre on this machine
-    Down(DownArguments),
+    Down,
     /// 单独运行一个或全部服务 / run one service, or all, on existing servers
     Serve(ServeArguments),
     /// 建立五个数据库和角色 / make the five databases and their roles
     Migrate(MigrateArguments),
     /// 签发访问令牌 / issue a token
     Token(TokenArguments),
+    /// 测量运行中的模拟中心 / measure a running simulated centre
+    Bench(BenchArguments),
 }
 
 /// `xiezhi up`.
 #[derive(Debug, Clone, Args)]
 pub struct UpArguments {
-    /// 数据目录 / where everything is kept
-    #[arg(long, env = "XIEZHI_DATA", default_value = ".local/centre")]
-    pub data: PathBuf,
     /// 模拟中心, 时间可以拨快 / a simulated centre, whose time can be turned
     #[arg(long)]
     pub simulated: bool,
@@ -59,14 +69,6 @@ pub struct UpArguments {
     /// 不等待写盘, 仅供一次性测试 / do not wait for the disk; for throw-away centres only
     #[arg(long, hide = true)]
     pub no_fsync: bool,
-}
-
-/// `xiezhi down`.
-#[derive(Debug, Clone, Args)]
-pub struct DownArguments {
-    /// 数据目录 / the centre's data
-    #[arg(long, env = "XIEZHI_DATA", default_value = ".local/centre")]
-    pub data: PathBuf,
 }
 
 /// `xiezhi serve`.
@@ -111,8 +113,24 @@ pub enum TokenCommand {
     Issue {
         /// 规则包中的账号, 或 operator / an account of the pack, or "operator"
         account: String,
-        /// 数据目录 / the centre's data
-        #[arg(long, env = "XIEZHI_DATA", default_value = ".local/centre")]
-        data: PathBuf,
+    },
+}
+
+/// `xiezhi bench`.
+#[derive(Debug, Clone, Args)]
+pub struct BenchArguments {
+    /// What to measure.
+    #[command(subcommand)]
+    pub command: BenchCommand,
+}
+
+/// `xiezhi bench …`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum BenchCommand {
+    /// 一件一件登记, 到工单送达为止 / one case at a time, from the counter to the unit's desk
+    Latency {
+        /// 件数 / how many cases are counted
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        cases: u32,
     },
 }

@@ -16,6 +16,8 @@ pub async fn ensure(admin_url: &str, service: &str, password: &str) -> anyhow::R
     let options = PgConnectOptions::from_str(admin_url).context("XIEZHI_DATABASE_URL 无法解析 / cannot be read")?;
     let mut admin = options.connect().await.context("PostgreSQL 无法连接 / PostgreSQL does not answer")?;
     let name = format!("xiezhi_{service}");
+    // Department reads run as a role of their own, behind row-level security; only its service may take its place.
+    let department = format!("{service}_department");
     // Identifiers are our own words; the password is hexadecimal. Neither can be a bound parameter here.
     anyhow::ensure!(
         password.chars().all(|c| c.is_ascii_alphanumeric()),
@@ -26,11 +28,11 @@ pub async fn ensure(admin_url: &str, service: &str, password: &str) -> anyhow::R
         format!(
             "DO $$ BEGIN
                IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{name}') THEN CREATE ROLE {name} LOGIN; END IF;
-               IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'xiezhi_department') THEN
-                 CREATE ROLE xiezhi_department NOLOGIN;
+               IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{department}') THEN
+                 CREATE ROLE {department} NOLOGIN;
                END IF;
                ALTER ROLE {name} LOGIN PASSWORD '{password}';
-               GRANT xiezhi_department TO {name};
+               GRANT {department} TO {name};
              EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
              END $$"
         ),

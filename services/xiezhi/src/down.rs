@@ -1,18 +1,16 @@
 //! `xiezhi down`: ends the centre of a data directory and waits until it is gone.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use servers::DataDir;
 
-use crate::arguments::DownArguments;
-
 /// Longer than a service needs to finish what it is committing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asks the process that holds the directory to end.
-pub fn run(arguments: &DownArguments) -> anyhow::Result<()> {
-    let data = &arguments.data;
+pub fn run(data: &Path) -> anyhow::Result<()> {
     let Some(pid) = DataDir::holder(data) else {
         eprintln!("{} 没有运行中的中心 / no centre runs in {}", data.display(), data.display());
         return Ok(());

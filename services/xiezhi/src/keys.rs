@@ -133,7 +133,7 @@ impl Minter {
 pub fn operator() -> Caller {
     Caller {
         account: "operator".to_owned(),
-        kind: CallerKind::Centre,
+        kind: CallerKind::Service,
         unit: "centre".to_owned(),
         person: String::new(),
         roles: BTreeSet::from(["operator".to_owned()]),

@@ -1,21 +1,27 @@
 //! 獬豸: one binary. It puts the services together and decides nothing.
 
 mod arguments;
+mod bench;
 mod centre;
 mod configuration;
 mod database;
 mod down;
 mod keys;
 mod serve;
+mod throw_away;
 mod token;
 mod up;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use clap::Parser;
-use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
 
-use crate::arguments::{Operator, OperatorCommand};
+use crate::arguments::{OperatorCommand, Verb, Xiezhi};
+
+/// Where a centre lies that nobody named.
+const USUAL_DATA: &str = ".local/centre";
 
 fn main() -> ExitCode {
     // Two crypto providers in one process panic at the first handshake: choose before anybody asks.
@@ -23,29 +29,41 @@ fn main() -> ExitCode {
         eprintln!("错误  TLS 初始化失败 / TLS could not be initialised");
         return ExitCode::FAILURE;
     }
-    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
-    let word = arguments.get(1).and_then(|word| word.to_str()).unwrap_or_default();
-    if !arguments::WORDS.contains(&word) {
-        return run(cli::run(arguments, keys::tokens));
-    }
-    match Operator::try_parse_from(&arguments) {
-        Ok(operator) => operate(operator),
-        Err(error) => {
-            // Help asked for is an answer, anything else is a mistake of usage.
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            let _ = error.print();
-            if asked { ExitCode::SUCCESS } else { ExitCode::from(2) }
-        }
+    let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let lang = cli::language_of(&words);
+    let typed = cli::localised(Xiezhi::command(), lang)
+        .try_get_matches_from(&words)
+        .and_then(|matches| Xiezhi::from_arg_matches(&matches));
+    match typed {
+        Ok(Xiezhi { options, verb: Verb::Operator(command) }) => operate(options, command),
+        Ok(Xiezhi { options, verb: Verb::Centre(command) }) => call(options, command),
+        Err(error) => cli::usage(&error, lang),
     }
 }
 
-fn operate(operator: Operator) -> ExitCode {
-    let done = match operator.command {
-        OperatorCommand::Up(arguments) => run(up::run(arguments)),
-        OperatorCommand::Down(arguments) => down::run(&arguments),
+/// Everything that is done through a centre's public door.
+fn call(mut options: cli::Options, command: cli::Command) -> ExitCode {
+    // A journey that names no centre gets one of its own.
+    let needs_one = !matches!(command, cli::Command::Journey(_) | cli::Command::Pack(_));
+    if needs_one && !options.names_a_centre() && Path::new(USUAL_DATA).join(cli::CENTRE_FILE).exists() {
+        options.data = Some(PathBuf::from(USUAL_DATA));
+    }
+    let surroundings = cli::Surroundings {
+        tokens: options.data.as_deref().and_then(keys::tokens),
+        throw_away: Some(Arc::new(throw_away::Starter)),
+    };
+    run(cli::execute(options, command, &surroundings, Xiezhi::command()))
+}
+
+fn operate(options: cli::Options, command: OperatorCommand) -> ExitCode {
+    let data = options.data.unwrap_or_else(|| PathBuf::from(USUAL_DATA));
+    let done = match command {
+        OperatorCommand::Up(arguments) => run(up::run(arguments, data)),
+        OperatorCommand::Down => down::run(&data),
         OperatorCommand::Serve(arguments) => run(serve::run(arguments)),
         OperatorCommand::Migrate(arguments) => run(database::migrate_all(arguments)),
-        OperatorCommand::Token(arguments) => token::run(&arguments),
+        OperatorCommand::Token(arguments) => token::run(&arguments, &data),
+        OperatorCommand::Bench(arguments) => run(bench::run(arguments, data)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

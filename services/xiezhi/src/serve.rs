@@ -133,10 +133,12 @@ async fn settings(configuration: &Configuration, service: &str, peers: Peers) ->
     let vault = vault.context("XIEZHI_VAULT_KEY 应为 64 位十六进制 / must have 64 hexadecimal digits")?;
     let mut secrets = Secrets::default();
     if let Some(vault) = vault {
-        secrets = secrets.with("vault", vault);
+        secrets = secrets.with(intake::config::VAULT_SECRET, vault);
     }
     if let (true, Some(private)) = (service == "assignment", configuration.find_secret("XIEZHI_SIGNING_KEY")?) {
-        secrets = secrets.with("signing_key", private.into_bytes()).with("issuer", issuer(configuration)?.to_string().into_bytes());
+        secrets = secrets
+            .with(assignment::rpc::SIGNING_KEY, private.into_bytes())
+            .with(assignment::rpc::CENTRE_ID, issuer(configuration)?.centre.into_bytes());
     }
     Ok(Settings {
         database_url: database::url_of(configuration, service).await?,
@@ -149,7 +151,7 @@ async fn settings(configuration: &Configuration, service: &str, peers: Peers) ->
             stream_replicas: replicas,
             stream_max_bytes: 1 << 30,
         },
-        clock: ClockKind::Real,
+        clock: if issuer(configuration)?.simulated { ClockKind::Simulated { start: None } } else { ClockKind::Real },
         peers,
         region: configuration.find("XIEZHI_REGION").unwrap_or_else(|| "330421".to_owned()),
         secrets,

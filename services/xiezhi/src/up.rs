@@ -31,8 +31,67 @@ const READY: &str = "xiezhi: ready";
 /// How often the operator's token in the centre file is renewed.
 const RENEW: Duration = Duration::from_secs(300);
 
+/// What was asked for, with the journey's own start where nobody named one.
+struct Wishes {
+    data: PathBuf,
+    simulated: bool,
+    start: Option<jiff::Timestamp>,
+    listen: Option<SocketAddr>,
+    pack: Option<(PathBuf, pack::Pack)>,
+    journey: Option<String>,
+    detach: bool,
+    no_fsync: bool,
+}
+
+fn wishes(arguments: UpArguments) -> anyhow::Result<Wishes> {
+    let pack = arguments.pack.map(|folder| anyhow::Ok((folder.clone(), read_pack(&folder)?))).transpose()?;
+    let start = match (&arguments.journey, &pack, arguments.start) {
+        (Some(name), Some((_, pack)), None) => journey_start(pack, name)?,
+        (_, _, start) => start,
+    };
+    Ok(Wishes {
+        data: PathBuf::new(),
+        simulated: arguments.simulated,
+        start,
+        listen: arguments.listen,
+        pack,
+        journey: arguments.journey,
+        detach: arguments.detach,
+        no_fsync: arguments.no_fsync,
+    })
+}
+
+fn read_pack(folder: &Path) -> anyhow::Result<pack::Pack> {
+    let files = pack::disk::files_from_dir(folder)
+        .with_context(|| format!("规则包 {} 无法读取 / the pack cannot be read", folder.display()))?;
+    pack::parse(&files).map_err(|mistakes| {
+        let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("规则包有误 / the pack has mistakes:\n{}", lines.join("\n"))
+    })
+}
+
+/// When a journey begins, in Beijing time; `None` where it does not say.
+fn journey_start(pack: &pack::Pack, name: &str) -> anyhow::Result<Option<jiff::Timestamp>> {
+    let journey = pack
+        .journeys
+        .iter()
+        .find(|journey| journey.name == name)
+        .with_context(|| format!("规则包中没有流程 {name} / no journey {name} in the pack"))?;
+    let start = cli::journey::Journey::of(&journey.document).map_err(|error| anyhow::anyhow!("{name}: {error}"))?.start;
+    start
+        .map(|text| {
+            text.parse::<jiff::Timestamp>().or_else(|_| {
+                let civil: jiff::civil::DateTime = text.replace(' ', "T").parse()?;
+                Ok::<_, jiff::Error>(civil.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(8)))?.timestamp())
+            })
+        })
+        .transpose()
+        .with_context(|| format!("{name}: start 不是时间 / is not a time"))
+}
+
 /// Starts the centre and keeps it until it is told to end.
-pub async fn run(arguments: UpArguments) -> anyhow::Result<()> {
+pub async fn run(arguments: UpArguments, data: PathBuf) -> anyhow::Result<()> {
+    let arguments = Wishes { data, ..wishes(arguments)? };
     if let Some(pid) = DataDir::holder(&arguments.data) {
         bail!(
             "{} 已有中心在运行 (进程 {pid}), 先执行 xiezhi down --data {0} / a centre runs there already (process {pid}); stop it first",
@@ -57,12 +116,12 @@ pub async fn run(arguments: UpArguments) -> anyhow::Result<()> {
 }
 
 fn said(error: servers::ServersError) -> anyhow::Error {
-    anyhow::anyhow!("{} / {}", error.sentence(servers::Lang::Zh), error.sentence(servers::Lang::En))
+    anyhow::anyhow!("{} / {}", error.sentence(vocab::Lang::Zh), error.sentence(vocab::Lang::En))
 }
 
 /// Everything between the start and the stop of the servers.
 async fn within(
-    arguments: &UpArguments,
+    arguments: &Wishes,
     servers: &mut LocalServers,
     step: impl Fn(&str, &str),
 ) -> anyhow::Result<()> {
@@ -104,8 +163,9 @@ async fn within(
     servers.data_dir().remember_port("api", centre.address().port()).map_err(said)?;
     let _announced = announce(arguments, &signer, &centre.url())?;
 
+    let url = centre.url();
     let played = tokio::select! {
-        played = introduce(arguments, &centre.url(), &step) => played,
+        played = introduce(arguments, &url, &step) => played,
         ended = serve::ended() => ended,
     };
     let result = match played {
@@ -126,7 +186,7 @@ async fn within(
     result
 }
 
-fn listen(arguments: &UpArguments, servers: &LocalServers) -> anyhow::Result<SocketAddr> {
+fn listen(arguments: &Wishes, servers: &LocalServers) -> anyhow::Result<SocketAddr> {
     let free = |address: SocketAddr| std::net::TcpListener::bind(address);
     if let Some(listen) = arguments.listen {
         free(listen).with_context(|| {
@@ -158,12 +218,12 @@ fn settings(
                 key
             }
         };
-        secrets = secrets.with("vault", key);
+        secrets = secrets.with(intake::config::VAULT_SECRET, key);
     }
     if service == "assignment" {
         secrets = secrets
-            .with("signing_key", centre_keys.private_pem.clone().into_bytes())
-            .with("issuer", centre_keys.issuer.to_string().into_bytes());
+            .with(assignment::rpc::SIGNING_KEY, centre_keys.private_pem.clone().into_bytes())
+            .with(assignment::rpc::CENTRE_ID, centre_keys.issuer.centre.clone().into_bytes());
     }
     Ok(Settings {
         database_url: String::new(),
@@ -201,7 +261,7 @@ impl Drop for Announced {
 }
 
 /// Tells other processes of this user where the centre is, with a token that is always fresh.
-fn announce(arguments: &UpArguments, signer: &TokenSigner, url: &str) -> anyhow::Result<Announced> {
+fn announce(arguments: &Wishes, signer: &TokenSigner, url: &str) -> anyhow::Result<Announced> {
     let (data, signer, url) = (arguments.data.clone(), signer.clone(), url.to_owned());
     let kind = if arguments.simulated { "simulated" } else { "real" };
     let started_at = jiff::Timestamp::now().to_string();
@@ -233,27 +293,23 @@ fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 /// Puts the pack in force and plays the journey once, both as calls from outside, and says what to do next.
-async fn introduce(arguments: &UpArguments, url: &str, step: &impl Fn(&str, &str)) -> anyhow::Result<()> {
+async fn introduce(arguments: &Wishes, url: &str, step: &impl Fn(&str, &str)) -> anyhow::Result<()> {
     let data = &arguments.data;
-    let Some(folder) = &arguments.pack else {
+    let Some((folder, pack)) = &arguments.pack else {
         println!("地址  {url}");
         return Ok(());
     };
     step("发布规则包", "putting the county pack in force");
-    let pack = pack::parse(&pack::disk::files_from_dir(folder)?).map_err(|mistakes| {
-        let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("规则包有误 / the pack has mistakes:\n{}", lines.join("\n"))
-    })?;
     keys::remember_pack(data, &pack.canonical_bytes()?)?;
     own_verb(data, &["pack", "apply", &folder.to_string_lossy()]).await?;
     if let Some(journey) = &arguments.journey {
         let played = data.join(PLAYED);
         if !played.exists() {
             step("演示流程", "playing the journey");
-            own_verb(data, &["journey", "run", journey]).await?;
+            own_verb(data, &["journey", "run", journey, "--here"]).await?;
             std::fs::write(&played, journey)?;
         }
-        let first = format!("JS-{}-000001", year_of(&played)?);
+        let first = format!("{}-{}-000001", pack.county.case_prefix, year_of(arguments));
         own_verb(data, &["case", "timeline", &first]).await?;
         println!();
     }
@@ -265,9 +321,9 @@ async fn introduce(arguments: &UpArguments, url: &str, step: &impl Fn(&str, &str
     Ok(())
 }
 
-/// The year of the first case: the centre's, as its file remembers the play.
-fn year_of(_played: &Path) -> anyhow::Result<i16> {
-    Ok(jiff::Zoned::now().year())
+/// The year in which the centre's time began.
+fn year_of(arguments: &Wishes) -> i16 {
+    arguments.start.unwrap_or_else(jiff::Timestamp::now).to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(8))).year()
 }
 
 /// How a person would call this program from where they are.
@@ -293,7 +349,7 @@ async fn own_verb(data: &Path, words: &[&str]) -> anyhow::Result<()> {
 }
 
 /// Starts the centre again in the background and waits until it is ready.
-async fn detach(arguments: &UpArguments) -> anyhow::Result<()> {
+async fn detach(arguments: &Wishes) -> anyhow::Result<()> {
     std::fs::create_dir_all(&arguments.data)?;
     let log: PathBuf = arguments.data.join(LOG);
     let out = std::fs::File::create(&log).with_context(|| format!("{} 无法写入 / cannot be written", log.display()))?;
