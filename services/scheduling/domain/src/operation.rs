@@ -229,6 +229,12 @@ impl Stage {
         }
     }
 
+    /// True while people are on the spot.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        matches!(self, Self::Started(_))
+    }
+
     /// True where nothing more follows.
     #[must_use]
     pub const fn is_final(&self) -> bool {

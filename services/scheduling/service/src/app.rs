@@ -190,11 +190,6 @@ pub fn finish_by(unit: &Unit, operation: &Operation) -> Option<Timestamp> {
     operation.cases.iter().filter_map(|case| unit.cases.get(case)?.finish_by).min()
 }
 
-/// An operation as its callers read it.
-pub fn answer(unit: &Unit, operation: &Operation) -> xiezhi_proto::scheduling::v1::Operation {
-    wire::write::operation(operation, finish_by(unit, operation))
-}
-
 /// Keeps what a person wrote with a decision.
 fn keep_words(unit: &mut Unit, cx: &Cx, id: Uuid, operation: OperationId, verb: &'static str, words: &str) {
     if words.is_empty() {
@@ -208,8 +203,17 @@ fn keep_words(unit: &mut Unit, cx: &Cx, id: Uuid, operation: OperationId, verb: 
     unit.written.push(written);
 }
 
-/// Rejects a proposal or cancels an operation, with a reason and a remark.
-pub fn with_reason(
+/// 不予批准.
+pub fn reject(unit: &mut Unit, cx: &mut Cx, asked: &read::Reasoned) -> Result<Operation, Refusal> {
+    with_reason(unit, cx, asked, "reject", &Command::Reject { reason: asked.reason.clone() })
+}
+
+/// 取消.
+pub fn cancel(unit: &mut Unit, cx: &mut Cx, asked: &read::Reasoned) -> Result<Operation, Refusal> {
+    with_reason(unit, cx, asked, "cancel", &Command::Cancel { reason: asked.reason.clone() })
+}
+
+fn with_reason(
     unit: &mut Unit,
     cx: &mut Cx,
     asked: &read::Reasoned,

@@ -1,6 +1,7 @@
 //! Where protobuf meets the domain, and nowhere else.
 
 pub mod events;
+pub mod heard;
 pub mod read;
 pub mod write;
 

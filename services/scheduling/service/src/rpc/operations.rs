@@ -4,7 +4,6 @@ use kit::blob;
 use kit::caller::{Call, Granted};
 use kit::refusal::Refusal;
 use kit::service::Keys;
-use scheduling_domain::Command;
 use scheduling_domain::command::Evidence;
 use tonic::{Request, Response, Status};
 use xiezhi_proto::scheduling::v1 as proto;
@@ -60,7 +59,7 @@ impl OperationService for OperationDoor {
         let keys = self.planning_keys(id, &wish).await?;
         let decide = move |unit: &mut Unit, cx: &mut Cx| {
             let operation = planning::approve(unit, cx, id, &wish)?;
-            Ok(proto::ApproveOperationResponse { operation: Some(app::answer(unit, &operation)) })
+            Ok(proto::ApproveOperationResponse { operation: Some(write::decided(unit, &operation)) })
         };
         Ok(Response::new(self.planned(call, keys, decide).await?))
     }
@@ -74,9 +73,8 @@ impl OperationService for OperationDoor {
         let asked = read::reasoned(&asked.operation_id, &asked.reason_code, &asked.words)?;
         let keys = Keys::one(asked.operation.uuid());
         let decide = move |unit: &mut _, cx: &mut _| {
-            let command = Command::Reject { reason: asked.reason.clone() };
-            let operation = app::with_reason(unit, cx, &asked, "reject", &command)?;
-            Ok(proto::RejectOperationResponse { operation: Some(app::answer(unit, &operation)) })
+            let operation = app::reject(unit, cx, &asked)?;
+            Ok(proto::RejectOperationResponse { operation: Some(write::decided(unit, &operation)) })
         };
         Ok(Response::new(self.corridor.command(call, keys, decide).await?))
     }
@@ -91,7 +89,7 @@ impl OperationService for OperationDoor {
         let keys = Keys::one(asked.operation.uuid());
         let decide = move |unit: &mut _, cx: &mut _| {
             let operation = app::confirm(unit, cx, &asked)?;
-            Ok(proto::ConfirmParticipationResponse { operation: Some(app::answer(unit, &operation)) })
+            Ok(proto::ConfirmParticipationResponse { operation: Some(write::decided(unit, &operation)) })
         };
         Ok(Response::new(self.corridor.command(call, keys, decide).await?))
     }
@@ -107,7 +105,7 @@ impl OperationService for OperationDoor {
         let keys = Keys::one(asked.operation.uuid());
         let decide = move |unit: &mut _, cx: &mut _| {
             let operation = app::decline(unit, cx, &asked, named.as_ref())?;
-            Ok(proto::DeclineParticipationResponse { operation: Some(app::answer(unit, &operation)) })
+            Ok(proto::DeclineParticipationResponse { operation: Some(write::decided(unit, &operation)) })
         };
         Ok(Response::new(self.corridor.command(call, keys, decide).await?))
     }
@@ -122,7 +120,7 @@ impl OperationService for OperationDoor {
         let keys = Keys::one(asked.operation.uuid());
         let decide = move |unit: &mut _, cx: &mut _| {
             let operation = planning::replace_officers(unit, cx, &asked)?;
-            Ok(proto::ReplaceOfficersResponse { operation: Some(app::answer(unit, &operation)) })
+            Ok(proto::ReplaceOfficersResponse { operation: Some(write::decided(unit, &operation)) })
         };
         Ok(Response::new(self.corridor.command(call, keys, decide).await?))
     }
@@ -138,7 +136,7 @@ impl OperationService for OperationDoor {
         let keys = self.planning_keys(asked.operation, &wish).await?;
         let decide = move |unit: &mut Unit, cx: &mut Cx| {
             let operation = planning::reschedule(unit, cx, &asked, &wish)?;
-            Ok(proto::RescheduleOperationResponse { operation: Some(app::answer(unit, &operation)) })
+            Ok(proto::RescheduleOperationResponse { operation: Some(write::decided(unit, &operation)) })
         };
         Ok(Response::new(self.planned(call, keys, decide).await?))
     }
@@ -153,7 +151,7 @@ impl OperationService for OperationDoor {
         let keys = Keys::one(asked.operation.uuid());
         let decide = move |unit: &mut _, cx: &mut _| {
             let operation = app::check_in(unit, cx, &asked)?;
-            Ok(proto::CheckInResponse { operation: Some(app::answer(unit, &operation)) })
+            Ok(proto::CheckInResponse { operation: Some(write::decided(unit, &operation)) })
         };
         Ok(Response::new(self.corridor.command(call, keys, decide).await?))
     }
@@ -166,7 +164,7 @@ impl OperationService for OperationDoor {
         let id = read::operation_id(&request.get_ref().operation_id)?;
         let decide = move |unit: &mut _, cx: &mut _| {
             let operation = app::start(unit, cx, id)?;
-            Ok(proto::StartOperationResponse { operation: Some(app::answer(unit, &operation)) })
+            Ok(proto::StartOperationResponse { operation: Some(write::decided(unit, &operation)) })
         };
         Ok(Response::new(self.corridor.command(call, Keys::one(id.uuid()), decide).await?))
     }
@@ -195,7 +193,7 @@ impl OperationService for OperationDoor {
         let keys = Keys::one(asked.operation.uuid());
         let decide = move |unit: &mut _, cx: &mut _| {
             let operation = app::conclude(unit, cx, &asked)?;
-            Ok(proto::ConcludeOperationResponse { operation: Some(app::answer(unit, &operation)) })
+            Ok(proto::ConcludeOperationResponse { operation: Some(write::decided(unit, &operation)) })
         };
         Ok(Response::new(self.corridor.command(call, keys, decide).await?))
     }
@@ -209,9 +207,8 @@ impl OperationService for OperationDoor {
         let asked = read::reasoned(&asked.operation_id, &asked.reason_code, &asked.words)?;
         let keys = Keys::one(asked.operation.uuid());
         let decide = move |unit: &mut _, cx: &mut _| {
-            let command = Command::Cancel { reason: asked.reason.clone() };
-            let operation = app::with_reason(unit, cx, &asked, "cancel", &command)?;
-            Ok(proto::CancelOperationResponse { operation: Some(app::answer(unit, &operation)) })
+            let operation = app::cancel(unit, cx, &asked)?;
+            Ok(proto::CancelOperationResponse { operation: Some(write::decided(unit, &operation)) })
         };
         Ok(Response::new(self.corridor.command(call, keys, decide).await?))
     }

@@ -10,7 +10,6 @@ use kit::service::Keys;
 use scheduling_domain::{Operation, task};
 use uuid::Uuid;
 use vocab::{CaseId, OperationId, UnitCode};
-use words::write::time;
 use xiezhi_proto::scheduling::v1 as proto;
 
 use super::{OperationDoor, narrowed, unread};
@@ -69,15 +68,7 @@ impl OperationDoor {
         Ok(proto::GetOperationResponse {
             operation: Some(write::operation(&operation, end_of(&operation, &ends))),
             inspections: write::inspections(&operation, &words),
-            remarks: remarks
-                .into_iter()
-                .map(|row| proto::Remark {
-                    verb: row.verb,
-                    unit_code: row.unit,
-                    words: row.words,
-                    at: Some(time(row.at.to_jiff())),
-                })
-                .collect(),
+            remarks: remarks.into_iter().map(write::remark).collect(),
         })
     }
 

@@ -1,4 +1,4 @@
-//! Events: what scheduling says, and what it reads of others.
+//! What scheduling says, and the proposal an escalation makes.
 
 use jiff::Timestamp;
 use kit::context::{Cause, Context};
@@ -10,6 +10,7 @@ use xiezhi_proto::assignment::v1::{CaseEscalated, EscalatedParticipant};
 use xiezhi_proto::common::v1::BlobRef;
 use xiezhi_proto::scheduling::v1 as proto;
 
+use super::heard::broken;
 use crate::rules::Rules;
 
 fn case_ids(operation: &Operation) -> Vec<String> {
@@ -211,20 +212,6 @@ pub fn say_officer(cx: &mut Context<Rules>, officer: &Officer, reason_code: &str
         changed_at: Some(write::time(cx.now())),
     };
     cx.emit(crate::app::officer_key(&officer.code), &event);
-}
-
-fn broken(what: &str, mistakes: &Mistakes) -> Failed {
-    Failed::Broken(format!("{what}: {mistakes}"))
-}
-
-/// Reads an id of an event that cannot be understood without it.
-pub fn id<T: std::str::FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, Failed> {
-    read::word(field, text).map_err(|mistakes| broken("the event", &mistakes))
-}
-
-/// A moment an event may carry.
-pub fn maybe_time(field: &str, time: Option<&prost_types::Timestamp>) -> Result<Option<Timestamp>, Failed> {
-    time.map(|time| read::time(field, Some(time))).transpose().map_err(|mistakes| broken("the event", &mistakes))
 }
 
 /// What an escalation proposes, under an id that the event itself decides.

@@ -12,6 +12,9 @@ use words::write;
 use xiezhi_proto::scheduling::v1 as proto;
 
 use super::events;
+use crate::app;
+use crate::store::WrittenRow;
+use crate::unit::Unit;
 
 fn strings<T: ToString>(items: impl IntoIterator<Item = T>) -> Vec<String> {
     items.into_iter().map(|item| item.to_string()).collect()
@@ -32,6 +35,11 @@ pub fn stage(stage: &Stage) -> proto::OperationStage {
         Stage::Concluded(_) => proto::OperationStage::Concluded,
         Stage::Cancelled { .. } => proto::OperationStage::Cancelled,
     }
+}
+
+/// 联合行动 as a command leaves it.
+pub fn decided(unit: &Unit, after: &Operation) -> proto::Operation {
+    operation(after, app::finish_by(unit, after))
 }
 
 /// 联合行动, with the earliest statutory end of its cases where one is known.
@@ -216,6 +224,11 @@ pub fn inspection(entry: &Inspection, words: &str) -> proto::InspectionEntry {
         words: words.to_owned(),
         recorded_at: Some(write::time(entry.at)),
     }
+}
+
+/// What a person said with a decision.
+pub fn remark(row: WrittenRow) -> proto::Remark {
+    proto::Remark { verb: row.verb, unit_code: row.unit, words: row.words, at: Some(write::time(row.at.to_jiff())) }
 }
 
 /// The record of an operation, with the words people wrote by entry.
