@@ -187,7 +187,9 @@ impl Case {
         book: &RuleBook,
         at: Timestamp,
     ) -> Result<Vec<Event>, Refusal> {
-        self.ledger.round(round).mark(subject, at);
+        // Another service's clock may be a moment ahead of ours; what answers it still comes after it.
+        let handled_at = self.closing(round).map_or(at, |closing| closing.handled_at);
+        self.ledger.round(round).mark(subject, at.max(handled_at));
         let mut events = vec![event];
         events.extend(self.reconcile(book)?);
         Ok(events)

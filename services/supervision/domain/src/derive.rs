@@ -95,7 +95,7 @@ fn case_clock<'book>(
         return None;
     }
     // What may happen again in a round is timed from the last time.
-    let repeats = matches!(rule.anchor.as_str(), HANDLED | CONSULTED);
+    let repeats = matches!(rule.anchor.as_str(), HANDLED | CONSULTED) && anchor.first != anchor.last;
     let anchor_at = if repeats { anchor.last } else { anchor.first };
     // A fact from before that, or from before the case came back, does not stop the clock.
     let since = if repeats || round.returns > 0 { anchor_at } else { Timestamp::MIN };

@@ -2,9 +2,8 @@
 
 use kit::caller::Call;
 use kit::context::{Arm, Context};
-use kit::envelope::Envelope;
 use kit::refusal::Refusal;
-use kit::service::{Failed, FiredTimer};
+use kit::service::Failed;
 use supervision_domain::{Approver, Case, Checker, Event, NotHeard};
 use vocab::{CaseId, SupervisionOrderId, UnitCode, WorkOrderId};
 use xiezhi_proto::supervision::v1 as proto;
@@ -17,12 +16,13 @@ use crate::wire;
 /// The one timer of a case: it waits for whatever falls due next.
 pub const TIMER: &str = "clocks";
 
-fn failed(error: NotHeard) -> Failed {
+/// A fact that may still come is waited for.
+pub fn failed(error: NotHeard) -> Failed {
     if error.may_come() { Failed::NotYet(error.to_string()) } else { Failed::Broken(error.to_string()) }
 }
 
 /// Keeps a decided case, says what happened and waits for what comes next.
-fn settle(unit: &mut Unit, cx: &mut Context<Rules>, mut case: Case, events: &[Event]) -> Result<(), NotHeard> {
+pub fn settle(unit: &mut Unit, cx: &mut Context<Rules>, mut case: Case, events: &[Event]) -> Result<(), NotHeard> {
     wire::say(cx, &case, events);
     arm_next(cx, &mut case)?;
     unit.keep(case);
@@ -54,35 +54,6 @@ fn arm_next(cx: &mut Context<Rules>, case: &mut Case) -> Result<(), NotHeard> {
         None => cx.cancel(key, TIMER),
     }
     Ok(())
-}
-
-/// Takes an event in: its facts change the case, and every event about a case stands in its timeline.
-pub fn hear(unit: &mut Unit, cx: &mut Context<Rules>, event: &Envelope) -> Result<(), Failed> {
-    if let Some(account) = wire::disabled_account(event)? {
-        cx.revoke(account);
-        return Ok(());
-    }
-    for (case, heard) in wire::heard(event)? {
-        let mut case = unit.case(case);
-        let rules = std::sync::Arc::clone(cx.rules());
-        let events = case.hear(&heard, &rules.book).map_err(failed)?;
-        settle(unit, cx, case, &events).map_err(failed)?;
-    }
-    for case in wire::cases_of(&event.type_name, &event.payload) {
-        unit.timeline.push((case, event.clone()));
-    }
-    Ok(())
-}
-
-/// Something of a case has fallen due.
-pub fn fire(unit: &mut Unit, cx: &mut Context<Rules>, timer: &FiredTimer) -> Result<(), Failed> {
-    let Some(mut case) = unit.cases.get(&CaseId::new(timer.key)).cloned() else {
-        return Err(Failed::Broken(format!("a timer of case {}, of which nothing is known", timer.key)));
-    };
-    case.timer_at = None;
-    let rules = std::sync::Arc::clone(cx.rules());
-    let events = case.fire(&rules.book, cx.now()).map_err(failed)?;
-    settle(unit, cx, case, &events).map_err(failed)
 }
 
 /// The case a command is about, if its caller may know of it.

@@ -1,11 +1,12 @@
 //! 督查: clocks, the ladder, closing proofs and the timeline of every case, over the corridor of the kit.
 
 mod app;
-mod lists;
+mod consume;
 mod refuse;
-mod rpc;
+pub mod rpc;
 mod rules;
 mod store;
+mod tick;
 mod unit;
 mod wire;
 
@@ -36,7 +37,7 @@ impl Service for Supervision {
     }
 
     fn keys_of(&self, event: &Envelope) -> Result<Keys<Needs>, Failed> {
-        Ok(Keys::many(wire::heard(event)?.into_iter().map(|(case, _)| case.uuid())))
+        consume::keys_of(event)
     }
 
     async fn load(&self, tx: &mut Tx, keys: &Keys<Needs>) -> Result<Unit, StoreError> {
@@ -44,14 +45,11 @@ impl Service for Supervision {
     }
 
     fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, event: &Envelope) -> Result<(), Failed> {
-        app::hear(unit, cx, event)
+        consume::on_event(unit, cx, event)
     }
 
     fn on_timer(&self, unit: &mut Unit, cx: &mut Context<Rules>, timer: &FiredTimer) -> Result<(), Failed> {
-        match timer.kind.as_str() {
-            app::TIMER => app::fire(unit, cx, timer),
-            kind => Err(Failed::Broken(format!("no timer of supervision is called {kind}"))),
-        }
+        tick::on_timer(unit, cx, timer)
     }
 
     async fn flush(&self, tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {

@@ -12,12 +12,14 @@ use vocab::{CaseId, UnitCode, WorkOrderId};
 use xiezhi_proto::supervision::v1 as proto;
 use xiezhi_proto::supervision::v1::supervision_service_server::SupervisionService;
 
-use crate::lists::{self, ClosingFilter, ClosingKey, DueKey, OrderFilter, OrderKey, Task, TimelineKey};
 use crate::refuse::no_case;
+use crate::store::Reading;
+use crate::store::lists::{self, ClosingFilter, ClosingKey, DueKey, OrderFilter, OrderKey, Task, TimelineKey};
 use crate::unit::{Needs, knowers, town};
 use crate::{Supervision, app, store, wire};
 
 /// 督查的门.
+#[derive(Clone)]
 pub struct Door {
     corridor: Corridor<Supervision>,
 }
@@ -30,15 +32,26 @@ impl Door {
         Self { corridor }
     }
 
+    /// Begins reading as the caller may: a unit behind the second wall.
+    async fn begin(&self, granted: &Granted) -> Result<Reading, Refusal> {
+        let unit = match granted.access {
+            Access::Any => None,
+            Access::Own => Some(granted.caller.unit.as_str()),
+        };
+        store::begin(self.corridor.pool(), unit).await
+    }
+
     /// A case the caller may know of; every other is answered as if it did not exist.
-    async fn case(&self, granted: &Granted, id: CaseId) -> Result<Case, Refusal> {
-        let case = store::find_case(self.corridor.pool(), id).await?.ok_or_else(no_case)?;
+    async fn case(&self, tx: &mut Reading, granted: &Granted, id: CaseId) -> Result<Case, Refusal> {
+        let case = store::find_case(tx, id).await?.ok_or_else(no_case)?;
         if granted.covers(knowers(&case).iter().map(UnitCode::as_str)) { Ok(case) } else { Err(no_case()) }
     }
 
-    async fn proofs(&self, keys: &[ClosingKey]) -> Result<Vec<proto::ClosingProof>, Refusal> {
+    async fn proofs(&self, mut tx: Reading, keys: &[ClosingKey]) -> Result<Vec<proto::ClosingProof>, Refusal> {
         let ids: Vec<_> = keys.iter().map(|key| key.case).collect();
-        let cases = store::find_cases(self.corridor.pool(), &ids).await?;
+        let cases = store::find_cases(&mut tx, &ids).await?;
+        // One connection at a time: readers that wait for a second one would starve each other.
+        drop(tx);
         let members = store::find_members(self.corridor.pool(), &ids).await?;
         let proof = |key: &ClosingKey| {
             let case = cases.get(&key.case)?;
@@ -80,7 +93,7 @@ impl SupervisionService for Door {
     async fn list_clocks(&self, request: Request<proto::ListClocksRequest>) -> Answer<proto::ListClocksResponse> {
         let granted = Granted::of(&request)?;
         let id = wire::case_id(&request.get_ref().case_id)?;
-        let case = self.case(&granted, id).await?;
+        let case = self.case(&mut self.begin(&granted).await?, &granted, id).await?;
         let rules = self.corridor.rules().await?;
         let labels = wire::Labels { rules: &rules.content, explain: true };
         let clocks = case.clocks.iter().map(|clock| wire::clock_view(&case, clock, &labels)).collect();
@@ -100,10 +113,12 @@ impl SupervisionService for Door {
         let Some(holder) = limited_to(&granted, &request.unit_code) else {
             return Ok(Response::new(proto::ListDueResponse::default()));
         };
-        let rows = lists::due(self.corridor.pool(), holder.as_deref(), before, after.as_ref(), size + 1).await?;
+        let mut tx = self.begin(&granted).await?;
+        let rows = lists::due(&mut tx, holder.as_deref(), before, after.as_ref(), size + 1).await?;
         let (keys, more) = split(rows, size);
         let ids: Vec<_> = keys.iter().map(|key| key.case).collect();
-        let cases = store::find_cases(self.corridor.pool(), &ids).await?;
+        let cases = store::find_cases(&mut tx, &ids).await?;
+        drop(tx);
         let rules = self.corridor.rules().await?;
         let labels = wire::Labels { rules: &rules.content, explain: false };
         let view = |key: &DueKey| {
@@ -185,7 +200,8 @@ impl SupervisionService for Door {
             return Ok(Response::new(proto::ListSupervisionOrdersResponse::default()));
         };
         let filter = OrderFilter { case, unit, unanswered: request.unanswered_only };
-        let rows = lists::orders(self.corridor.pool(), &filter, after.as_ref(), size + 1).await?;
+        let mut tx = self.begin(&granted).await?;
+        let rows = lists::orders(&mut tx, &filter, after.as_ref(), size + 1).await?;
         let (rows, more) = split(rows, size);
         let last = rows.last().map(|row| OrderKey { issued_at: row.order.issued_at, id: row.order.id.uuid() });
         let supervision_orders = rows
@@ -227,7 +243,9 @@ impl SupervisionService for Door {
         let request = request.into_inner();
         let id = wire::case_id(&request.case_id)?;
         let missing = Refusal::NotFound { what: "closing" };
-        let case = store::find_case(self.corridor.pool(), id).await?.ok_or(missing.clone())?;
+        let mut tx = self.begin(&granted).await?;
+        let case = store::find_case(&mut tx, id).await?.ok_or(missing.clone())?;
+        drop(tx);
         let (units, town) = (knowers(&case), town(&case));
         if !granted.covers(units.iter().chain(&town).map(UnitCode::as_str)) {
             return Err(missing.into());
@@ -244,7 +262,8 @@ impl SupervisionService for Door {
         let request = request.into_inner();
         let size = page_size(request.page_size, 50, 200)?;
         let after: Option<ClosingKey> = decode_token(&request.page_token)?;
-        let (state, ready) = match request.state() {
+        let wanted = request.state();
+        let (state, ready) = match wanted {
             proto::ClosingState::Unspecified => ("open", None),
             proto::ClosingState::Checking => ("open", Some(false)),
             proto::ClosingState::AwaitingSecondUnit => ("open", Some(true)),
@@ -256,12 +275,15 @@ impl SupervisionService for Door {
             Access::Own => Some(granted.caller.unit.clone()),
         };
         let filter = ClosingFilter { state, ready, knower };
-        let rows = lists::closings(self.corridor.pool(), &filter, after.as_ref(), size + 1).await?;
+        let mut tx = self.begin(&granted).await?;
+        let rows = lists::closings(&mut tx, &filter, after.as_ref(), size + 1).await?;
         let (keys, more) = split(rows, size);
-        Ok(Response::new(proto::ListClosingsResponse {
-            proofs: self.proofs(&keys).await?,
-            next_page_token: token(more, keys.last()),
-        }))
+        let mut proofs = self.proofs(tx, &keys).await?;
+        if ready.is_some() {
+            // Behind its wall a unit may not see each member; the proof itself does.
+            proofs.retain(|proof| proof.state() == wanted);
+        }
+        Ok(Response::new(proto::ListClosingsResponse { proofs, next_page_token: token(more, keys.last()) }))
     }
 
     async fn approve_closing(
@@ -298,12 +320,13 @@ impl SupervisionService for Door {
         let size = page_size(request.page_size, 200, 500)?;
         let after: Option<TimelineKey> = decode_token(&request.page_token)?;
         let id = wire::case_id(&request.case_id)?;
-        self.case(&granted, id).await?;
-        let rows = lists::timeline(self.corridor.pool(), id.uuid(), after.as_ref(), size + 1).await?;
+        let mut tx = self.begin(&granted).await?;
+        self.case(&mut tx, &granted, id).await?;
+        let rows = lists::timeline(&mut tx, id.uuid(), after.as_ref(), size + 1).await?;
         let (rows, more) = split(rows, size);
         let next_page_token = token(more, rows.last().map(|row| &row.key));
         Ok(Response::new(proto::GetTimelineResponse {
-            entries: rows.into_iter().map(entry).collect(),
+            entries: rows.into_iter().map(wire::entry_view).collect(),
             next_page_token,
         }))
     }
@@ -312,23 +335,15 @@ impl SupervisionService for Door {
         &self,
         request: Request<proto::ListOpenTasksRequest>,
     ) -> Answer<proto::ListOpenTasksResponse> {
-        Granted::of(&request)?;
+        let granted = Granted::of(&request)?;
         let request = request.into_inner();
         let size = page_size(request.page_size, 200, 1000)?;
         let after: Option<Task> = decode_token(&request.page_token)?;
-        let rows = lists::tasks(self.corridor.pool(), after.as_ref(), size + 1).await?;
+        let mut tx = self.begin(&granted).await?;
+        let rows = lists::tasks(&mut tx, after.as_ref(), size + 1).await?;
         let (rows, more) = split(rows, size);
         let next_page_token = token(more, rows.last());
-        let tasks = rows
-            .into_iter()
-            .map(|task| proto::OpenTask {
-                case_id: task.case.to_string(),
-                task_code: task.code,
-                unit_code: task.unit,
-                subject: task.subject,
-                since: Some(to_proto_time(task.since)),
-            })
-            .collect();
+        let tasks = rows.into_iter().map(wire::task_view).collect();
         Ok(Response::new(proto::ListOpenTasksResponse { tasks, next_page_token }))
     }
 }
@@ -346,22 +361,4 @@ fn kind(checks: &mut Checks, kind: &str) {
 fn done<T>(checks: Checks, value: Option<T>) -> Result<T, Refusal> {
     checks.done()?;
     value.ok_or_else(|| Refusal::Internal("a value without a mistake was not parsed".to_owned()))
-}
-
-fn entry(row: lists::Happened) -> proto::TimelineEntry {
-    let (unit_codes, details) = wire::details(&row.type_name, &row.payload);
-    let code = xiezhi_proto::event_kind(&row.type_name).map_or(row.type_name.as_str(), |kind| kind.subject);
-    proto::TimelineEntry {
-        code: code.to_owned(),
-        service: row.key.service,
-        at: Some(to_proto_time(row.key.at)),
-        recorded_at: Some(to_proto_time(row.recorded_at)),
-        actor: row.actor,
-        unit_codes,
-        details,
-        event_id: row.event_id.to_string(),
-        traceparent: row.traceparent.unwrap_or_default(),
-        epoch: row.epoch,
-        pos: row.key.pos,
-    }
 }

@@ -1,4 +1,6 @@
-//! What is remembered. All the SQL of supervision but the lists' ([`crate::lists`]).
+//! What is remembered. All the SQL of supervision.
+
+pub mod lists;
 
 use std::collections::BTreeMap;
 
@@ -298,19 +300,37 @@ fn internal(error: StoreError) -> Refusal {
     }
 }
 
+/// Begins reading. For a unit it sees what that unit has a share in and nothing else, whatever the queries say.
+pub async fn begin(pool: &PgPool, unit: Option<&str>) -> Result<Reading, Refusal> {
+    let mut tx = pool.begin().await.map_err(unavailable)?;
+    if let Some(unit) = unit {
+        sqlx::query!(
+            "SELECT set_config('xiezhi.unit', $1, true) AS unit, set_config('role', 'supervision_department', true) AS role",
+            unit
+        )
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(unavailable)?;
+    }
+    Ok(tx)
+}
+
+/// A transaction that only reads; it is rolled back when it is dropped.
+pub type Reading = sqlx::Transaction<'static, sqlx::Postgres>;
+
 /// One case, if anything was heard of it.
-pub async fn find_case(pool: &PgPool, id: CaseId) -> Result<Option<Case>, Refusal> {
+pub async fn find_case(tx: &mut Tx, id: CaseId) -> Result<Option<Case>, Refusal> {
     let row = sqlx::query!("SELECT id, state FROM case_file WHERE id = $1", id.uuid())
-        .fetch_optional(pool)
+        .fetch_optional(tx)
         .await
         .map_err(unavailable)?;
     row.map(|row| read_case(row.id, row.state)).transpose().map_err(internal)
 }
 
 /// Several cases.
-pub async fn find_cases(pool: &PgPool, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Case>, Refusal> {
+pub async fn find_cases(tx: &mut Tx, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Case>, Refusal> {
     let rows = sqlx::query!("SELECT id, state FROM case_file WHERE id = ANY($1)", ids)
-        .fetch_all(pool)
+        .fetch_all(tx)
         .await
         .map_err(unavailable)?;
     let mut cases = BTreeMap::new();
@@ -320,7 +340,7 @@ pub async fn find_cases(pool: &PgPool, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Ca
     Ok(cases)
 }
 
-/// The members of heads.
+/// The members of heads, whoever asks: a proof shows that each has its reply, and nothing else of them.
 pub async fn find_members(pool: &PgPool, heads: &[Uuid]) -> Result<BTreeMap<CaseId, Vec<Member>>, Refusal> {
     let mut connection = pool.acquire().await.map_err(unavailable)?;
     load_members(&mut connection, heads).await.map_err(internal)

@@ -5,7 +5,7 @@ mod heard;
 mod said;
 mod view;
 
-pub use details::{cases_of, details};
+pub use details::cases_of;
 pub use heard::{disabled_account, heard};
 pub use said::say;
-pub use view::{Labels, case_id, clock_view, order_view, proof_view, reason_code};
+pub use view::{Labels, case_id, clock_view, entry_view, order_view, proof_view, reason_code, task_view};

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kit::corridor::unavailable;
 use kit::refusal::Refusal;
+use kit::service::Tx;
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use supervision_domain::SupervisionOrder;
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ pub struct DueKey {
 
 /// Clocks that run or stand breached, the nearest first.
 pub async fn due(
-    pool: &PgPool,
+    tx: &mut Tx,
     holder: Option<&str>,
     before: Option<Timestamp>,
     after: Option<&DueKey>,
@@ -47,7 +47,7 @@ pub async fn due(
         after.map(|key| key.kind.as_str()),
         limit
     )
-    .fetch_all(pool)
+    .fetch_all(tx)
     .await
     .map_err(unavailable)?;
     Ok(rows
@@ -91,7 +91,7 @@ pub struct ListedOrder {
 
 /// Supervision orders, the newest first.
 pub async fn orders(
-    pool: &PgPool,
+    tx: &mut Tx,
     filter: &OrderFilter,
     after: Option<&OrderKey>,
     limit: i64,
@@ -114,7 +114,7 @@ pub async fn orders(
         after.map(|key| key.id),
         limit
     )
-    .fetch_all(pool)
+    .fetch_all(tx)
     .await
     .map_err(unavailable)?;
     Ok(rows
@@ -149,7 +149,7 @@ pub struct ClosingFilter {
 
 /// Closings, the longest waiting first.
 pub async fn closings(
-    pool: &PgPool,
+    tx: &mut Tx,
     filter: &ClosingFilter,
     after: Option<&ClosingKey>,
     limit: i64,
@@ -175,7 +175,7 @@ pub async fn closings(
         after.map(|key| key.attempt),
         limit
     )
-    .fetch_all(pool)
+    .fetch_all(tx)
     .await
     .map_err(unavailable)?;
     Ok(rows
@@ -223,7 +223,7 @@ pub struct Happened {
 
 /// What happened to a case, in the order of time: what was heard, and what supervision itself said.
 pub async fn timeline(
-    pool: &PgPool,
+    tx: &mut Tx,
     case: Uuid,
     after: Option<&TimelineKey>,
     limit: i64,
@@ -243,6 +243,7 @@ pub async fn timeline(
              (SELECT occurred_at, 'supervision', 0, id, event_id, type, recorded_at, actor, traceparent, payload
               FROM bus.journal
               WHERE key = $1
+                AND EXISTS (SELECT FROM case_file f WHERE f.id = $1)
                 AND ($2::timestamptz IS NULL OR (occurred_at, 'supervision', id) > ($2, $3, $4))
               ORDER BY occurred_at, id
               LIMIT $5)
@@ -255,7 +256,7 @@ pub async fn timeline(
         after.map(|key| key.pos),
         limit
     )
-    .fetch_all(pool)
+    .fetch_all(tx)
     .await
     .map_err(unavailable)?;
     Ok(rows
@@ -289,7 +290,7 @@ pub struct Task {
 }
 
 /// Open tasks, by case.
-pub async fn tasks(pool: &PgPool, after: Option<&Task>, limit: i64) -> Result<Vec<Task>, Refusal> {
+pub async fn tasks(tx: &mut Tx, after: Option<&Task>, limit: i64) -> Result<Vec<Task>, Refusal> {
     let rows = sqlx::query!(
         r#"SELECT case_id AS "case_id!", code AS "code!", subject AS "subject!", unit AS "unit!",
                   since AS "since!: jiff_sqlx::Timestamp"
@@ -311,7 +312,7 @@ pub async fn tasks(pool: &PgPool, after: Option<&Task>, limit: i64) -> Result<Ve
         after.map(|task| task.subject.as_str()),
         limit
     )
-    .fetch_all(pool)
+    .fetch_all(tx)
     .await
     .map_err(unavailable)?;
     Ok(rows

@@ -1,0 +1,8 @@
+//! Supervision on real servers: PostgreSQL, NATS, the pack `jiashan`, and the neighbours' events as they really arrive.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
+
+mod house;
+mod spine;
+mod time;
+mod walls;
+mod words;
