@@ -106,6 +106,7 @@ CREATE TABLE bus.parked (
 );
 CREATE INDEX parked_keys ON bus.parked USING gin (keys) WHERE state IN ('waiting', 'behind');
 CREATE INDEX parked_next ON bus.parked (next_try_at) WHERE state = 'waiting';
+CREATE INDEX parked_behind ON bus.parked (consumer, producer) WHERE state = 'behind';
 
 CREATE TABLE bus.blob (
   sha256 bytea PRIMARY KEY,

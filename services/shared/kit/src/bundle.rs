@@ -7,7 +7,7 @@ use xiezhi_proto::bus::v1::{BundlePublished, PublishBundleResponse};
 use crate::blob;
 use crate::caller::Call;
 use crate::context::{Cause, Context, Rules};
-use crate::corridor::{Corridor, Stopped};
+use crate::corridor::{Corridor, Stopped, repeat};
 use crate::refusal::{Refusal, Violation};
 use crate::service::{Service, Tx};
 use crate::store::{self, StoredCommand};
@@ -62,7 +62,7 @@ impl<S: Service> Corridor<S> {
         sha256: [u8; 32],
         parsed: std::sync::Arc<S::Rules>,
     ) -> Result<Result<PublishBundleResponse, Refusal>, Stopped> {
-        let mut tx = self.inner.pool.begin().await?;
+        let mut tx = self.inner.work.begin().await?;
         match self.publish_in(&mut tx, call, sha256, parsed).await {
             Ok(Ok(answer)) => {
                 tx.commit().await?;
@@ -87,14 +87,13 @@ impl<S: Service> Corridor<S> {
         sha256: [u8; 32],
         parsed: std::sync::Arc<S::Rules>,
     ) -> Result<Result<PublishBundleResponse, Refusal>, Stopped> {
-        // One publication at a time: the table's lock also orders it against every reader of the newest revision.
-        sqlx::query!("LOCK TABLE bus.bundle IN SHARE ROW EXCLUSIVE MODE").execute(&mut *tx).await?;
+        // One publication at a time, and no decision under the old rules beside it: every decision reads this table first.
+        sqlx::query!("LOCK TABLE bus.bundle IN ACCESS EXCLUSIVE MODE").execute(&mut *tx).await?;
         if let Some(first) = store::find_commands(tx, &[call.command_id]).await?.pop() {
-            if first.request_hash != call.request_hash {
-                return Ok(Err(Refusal::CommandReused));
-            }
-            let answer = prost::Message::decode(first.response.as_slice())
-                .map_err(|error: prost::DecodeError| Refusal::Internal(error.to_string()));
+            let answer = repeat(&first, call).and_then(|bytes| {
+                prost::Message::decode(bytes.as_slice())
+                    .map_err(|error: prost::DecodeError| Refusal::Internal(error.to_string()))
+            });
             return Ok(answer);
         }
         let moment = store::moment(tx).await?;

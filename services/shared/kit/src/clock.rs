@@ -15,8 +15,14 @@ pub(crate) async fn kind(pool: &PgPool) -> Result<String, Refusal> {
     sqlx::query_scalar!("SELECT kind FROM bus.clock").fetch_one(pool).await.map_err(unavailable)
 }
 
-/// Turns the clock to a moment. A repeat with the same id, and a moment that has passed, change nothing.
-pub(crate) async fn turn(pool: &PgPool, turn_id: Uuid, to: Timestamp) -> Result<Timestamp, Refusal> {
+/// Turns the clock so that it is `to` at the real moment `as_of`. A repeat with the same id, and a moment that has
+/// passed, change nothing.
+pub(crate) async fn turn(
+    pool: &PgPool,
+    turn_id: Uuid,
+    to: Timestamp,
+    as_of: Option<Timestamp>,
+) -> Result<Timestamp, Refusal> {
     if kind(pool).await? != "simulated" {
         return Err(Refusal::forbidden(
             "bus.real_clock",
@@ -27,11 +33,12 @@ pub(crate) async fn turn(pool: &PgPool, turn_id: Uuid, to: Timestamp) -> Result<
     let row = sqlx::query!(
         r#"UPDATE bus.clock
            SET offset_by = CASE WHEN turn_id IS NOT DISTINCT FROM $1 THEN offset_by
-                                ELSE GREATEST(offset_by, $2::timestamptz - now()) END,
+                                ELSE GREATEST(offset_by, $2::timestamptz - COALESCE($3::timestamptz, now())) END,
                turn_id = $1
            RETURNING now() + offset_by AS "now!""#,
         turn_id,
-        to.to_sqlx() as _
+        to.to_sqlx() as _,
+        as_of.map(ToSqlx::to_sqlx) as _
     )
     .fetch_one(pool)
     .await
@@ -47,6 +54,8 @@ const LARGEST_JUMP: SignedDuration = SignedDuration::from_mins(5);
 #[derive(Debug, Default)]
 pub(crate) struct ClockGuard {
     last: Option<(Instant, Timestamp)>,
+    /// A jump that was seen and could not be written down yet.
+    pub unwritten: bool,
 }
 
 impl ClockGuard {

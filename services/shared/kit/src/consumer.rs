@@ -1,6 +1,6 @@
 //! Hearing a producer: from its stream while that flows, from its journal where the stream lost something.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Message;
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::context::{Cause, Context};
-use crate::corridor::{Corridor, Opened, Stopped, mark, rollback, union};
+use crate::corridor::{Corridor, Opened, Stopped, mark, rollback, union, unpanicked};
 use crate::doors::PeerJournal;
 use crate::envelope::Envelope;
 use crate::inbox;
@@ -21,6 +21,8 @@ use crate::{headers, metrics, nats, telemetry};
 const BATCH: usize = 256;
 /// How long a gap may stand before the producer's journal is read.
 const REPAIR_AFTER: Duration = Duration::from_secs(2);
+/// How long a peer may fall silent while its journal is read.
+const SILENCE: Duration = Duration::from_secs(10);
 /// How long silence of stream and beacon may last before the producer is asked over gRPC.
 const ASK_AFTER: Duration = Duration::from_secs(5);
 
@@ -36,6 +38,8 @@ pub(crate) struct Cursor {
 /// What applying a batch came to.
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
+    /// The cursor's epoch.
+    pub epoch: i32,
     /// The cursor's position afterwards.
     pub pos: i64,
     /// Events that could not be reached yet.
@@ -53,11 +57,11 @@ pub(crate) struct Consumer<S: Service> {
     pub journal: PeerJournal,
 }
 
-/// Messages received and not yet acknowledged, by position.
+/// What was received and is not yet applied, by epoch and position: a redelivery takes the place of the delivery before.
 #[derive(Default)]
 struct Held {
-    messages: Vec<(i64, Message)>,
-    events: Vec<Envelope>,
+    messages: BTreeMap<(i32, i64), Message>,
+    events: BTreeMap<(i32, i64), Envelope>,
 }
 
 impl<S: Service> Consumer<S> {
@@ -80,7 +84,7 @@ impl<S: Service> Consumer<S> {
             }
             // Events flow even where NATS does not, only later.
             if seen_at.elapsed() >= ASK_AFTER {
-                self.repair(None).await;
+                self.repair(None, &stop).await;
                 seen_at = Instant::now();
             }
             tokio::select! {
@@ -106,6 +110,7 @@ impl<S: Service> Consumer<S> {
         let mut beacons = self.client.subscribe(nats::beacon_subject(self.producer)).await?;
         let mut held = Held::default();
         let mut gap_since: Option<Instant> = None;
+        let mut reached: i64 = 0;
         let mut told: i64 = 0;
         loop {
             let pause = if gap_since.is_some() { Duration::from_millis(10) } else { Duration::from_millis(500) };
@@ -114,11 +119,11 @@ impl<S: Service> Consumer<S> {
                 message = messages.next() => {
                     let Some(message) = message else { return Ok(()) };
                     *seen_at = Instant::now();
-                    self.hold(&mut held, message?);
+                    self.hold(&mut held, message?).await;
                     // What is here already comes along; nobody waits for more.
                     while held.events.len() < BATCH {
                         match messages.next().now_or_never() {
-                            Some(Some(message)) => self.hold(&mut held, message?),
+                            Some(Some(message)) => self.hold(&mut held, message?).await,
                             _ => break,
                         }
                     }
@@ -137,10 +142,17 @@ impl<S: Service> Consumer<S> {
                 metrics::gauge("xiezhi_consumer_lag", &[("consumer", S::NAME), ("producer", self.producer)]).set(lag as f64);
             }
             let behind = !held.events.is_empty() || pos.is_some_and(|pos| pos < told);
-            gap_since = if behind { gap_since.or_else(|| Some(Instant::now())) } else { None };
+            // A gap is a stand-still; whoever moves is only catching up.
+            let moved = pos.is_some_and(|pos| pos > reached);
+            reached = pos.unwrap_or(reached);
+            gap_since = match gap_since {
+                _ if !behind => None,
+                Some(since) if !moved => Some(since),
+                _ => Some(Instant::now()),
+            };
             if gap_since.is_some_and(|since| since.elapsed() >= REPAIR_AFTER) {
-                let until = held.events.iter().map(|event| event.pos).max().unwrap_or(0).max(told);
-                self.repair(Some(until)).await;
+                let until = held.events.keys().map(|(_, pos)| *pos).max().unwrap_or(0).max(told);
+                self.repair(Some(until), stop).await;
                 gap_since = None;
             }
             if seen_at.elapsed() >= ASK_AFTER {
@@ -149,16 +161,18 @@ impl<S: Service> Consumer<S> {
         }
     }
 
-    fn hold(&self, held: &mut Held, message: Message) {
+    async fn hold(&self, held: &mut Held, message: Message) {
         match headers::read(message.headers.as_ref(), &message.payload) {
             Ok(event) if event.service == self.producer => {
-                held.messages.push((event.pos, message));
-                held.events.push(event);
+                held.messages.insert((event.epoch, event.pos), message);
+                held.events.insert((event.epoch, event.pos), event);
+                return;
             }
-            // The cursor does not move over it, so the journal will tell what it was.
             Ok(event) => tracing::warn!(claims = %event.service, "a message in a foreign stream"),
             Err(error) => tracing::warn!(%error, "an unreadable message in the stream"),
         }
+        // It will never be readable. The cursor does not move over it, so the journal will tell what stood there.
+        let _ = message.ack().await;
     }
 
     /// Applies what is held; what lies behind a gap stays held. Returns the cursor's position, where it is known.
@@ -166,21 +180,18 @@ impl<S: Service> Consumer<S> {
         if held.events.is_empty() {
             return self.corridor.cursor(self.producer).await.ok().map(|cursor| cursor.pos);
         }
-        let events = std::mem::take(&mut held.events);
-        match self.corridor.apply(self.producer, events.clone()).await {
+        let events: Vec<Envelope> = held.events.values().cloned().collect();
+        match self.corridor.apply(self.producer, events).await {
             Ok(applied) => {
-                held.events = applied.behind_gap;
-                let (done, waiting): (Vec<_>, Vec<_>) =
-                    std::mem::take(&mut held.messages).into_iter().partition(|(pos, _)| *pos <= applied.pos);
-                held.messages = waiting;
-                for (_, message) in done {
+                held.events = applied.behind_gap.into_iter().map(|event| ((event.epoch, event.pos), event)).collect();
+                let waiting = held.messages.split_off(&(applied.epoch, applied.pos + 1));
+                for message in std::mem::replace(&mut held.messages, waiting).into_values() {
                     // After the commit. A lost acknowledgement means a repeat, which the position recognises.
                     let _ = message.ack().await;
                 }
                 Some(applied.pos)
             }
             Err(stopped) => {
-                held.events = events;
                 if !matches!(stopped, Stopped::NoRules | Stopped::Raced) {
                     tracing::warn!(producer = self.producer, ?stopped, "events wait for the store");
                 }
@@ -191,7 +202,7 @@ impl<S: Service> Consumer<S> {
     }
 
     /// Reads the producer's journal from the cursor to `until`, or to its end.
-    async fn repair(&self, until: Option<i64>) {
+    async fn repair(&self, until: Option<i64>, stop: &CancellationToken) {
         let Ok(cursor) = self.corridor.cursor(self.producer).await else { return };
         if until.is_some_and(|until| until <= cursor.pos) {
             return;
@@ -203,10 +214,14 @@ impl<S: Service> Consumer<S> {
                 return;
             }
         };
-        let mut repaired = 0;
+        let mut reached = cursor.pos;
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            let next = events.next().await;
+            // A peer that falls silent in the middle is asked again later, from where we stand by then.
+            let next = tokio::select! {
+                () = stop.cancelled() => return,
+                next = tokio::time::timeout(SILENCE, events.next()) => next.unwrap_or_default(),
+            };
             let ended = next.is_none();
             match next {
                 Some(Ok(event)) => batch.push(event),
@@ -214,14 +229,14 @@ impl<S: Service> Consumer<S> {
                 None => {}
             }
             if batch.len() == BATCH || (ended && !batch.is_empty()) {
-                let count = batch.len() as u64;
                 match self.corridor.apply(self.producer, std::mem::take(&mut batch)).await {
                     Ok(applied) if applied.diverged => {
                         tracing::error!(producer = self.producer, pos = applied.pos, "its journal contradicts what was heard");
-                        let _ = parked::set_diverged(self.corridor.pool(), S::NAME, self.producer).await;
+                        let _ = parked::set_diverged(&self.corridor.inner.work, S::NAME, self.producer).await;
                         return;
                     }
-                    Ok(_) => repaired += count,
+                    Ok(applied) if applied.pos <= reached => break,
+                    Ok(applied) => reached = applied.pos,
                     Err(stopped) => {
                         tracing::debug!(?stopped, "repair waits");
                         return;
@@ -232,6 +247,7 @@ impl<S: Service> Consumer<S> {
                 break;
             }
         }
+        let repaired = u64::try_from(reached - cursor.pos).unwrap_or(0);
         if repaired > 0 {
             tracing::info!(producer = self.producer, repaired, "repaired from the producer's journal");
             metrics::counter("xiezhi_repaired_events", &[("consumer", S::NAME), ("producer", self.producer)]).add(repaired);
@@ -255,7 +271,7 @@ impl<S: Service> Corridor<S> {
             S::NAME,
             producer
         )
-        .fetch_one(&self.inner.pool)
+        .fetch_one(&self.inner.work)
         .await
     }
 
@@ -289,7 +305,7 @@ impl<S: Service> Corridor<S> {
         limit: usize,
         park: bool,
     ) -> Result<Applied, Stopped> {
-        let mut tx = self.inner.pool.begin().await?;
+        let mut tx = self.inner.work.begin().await?;
         match self.apply_in(&mut tx, producer, events, limit, park).await {
             Ok((applied, true)) => {
                 tx.commit().await?;
@@ -323,7 +339,7 @@ impl<S: Service> Corridor<S> {
         )
         .fetch_one(&mut *tx)
         .await?;
-        let mut applied = Applied { pos: cursor.pos, ..Applied::default() };
+        let mut applied = Applied { epoch: cursor.epoch, pos: cursor.pos, ..Applied::default() };
         if matches!(cursor.state.as_str(), "diverged" | "paused") {
             applied.behind_gap = events;
             applied.gap = true;
@@ -446,7 +462,8 @@ impl<S: Service> Corridor<S> {
         let _entered = span.enter();
         cx.begin(cause);
         mark(unit);
-        let decided = self.inner.service.on_event(unit, cx, event);
+        let decided = unpanicked(|| self.inner.service.on_event(unit, cx, event))
+            .unwrap_or_else(|panic| Err(Failed::Broken(panic)));
         if decided.is_err() {
             rollback(unit);
             cx.forget();

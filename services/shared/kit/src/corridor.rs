@@ -22,6 +22,8 @@ const GROUP: usize = 256;
 const QUEUE: usize = 4096;
 /// How many groups are under way at once, in one process.
 const WORKERS: usize = 2;
+/// The stream takes 256 KiB a message with its headers; a larger event would stop everything behind it.
+const LARGEST_EVENT_BYTES: usize = 200 * 1024;
 /// How often a transaction that lost a race is run again.
 const TRIES: u32 = 8;
 
@@ -48,7 +50,10 @@ pub(crate) struct Wakes {
 
 pub(crate) struct Inner<S: Service> {
     pub service: S,
-    pub pool: PgPool,
+    /// For the loops and for decisions.
+    pub work: PgPool,
+    /// For reads through the doors, so that a flood of them starves no deadline.
+    pub reads: PgPool,
     pub wakes: Wakes,
     /// Events repaired from producers' journals since the process started.
     pub repaired: std::sync::atomic::AtomicU64,
@@ -85,16 +90,28 @@ pub(crate) enum Stopped {
 
 impl From<StoreError> for Stopped {
     fn from(error: StoreError) -> Self {
-        let StoreError::Database(sqlx::Error::Database(database)) = &error else { return Self::Store(error) };
-        let code = database.code().unwrap_or_default().into_owned();
-        let constraint = database.constraint().map(str::to_owned);
-        match (code.as_str(), constraint) {
-            // Deadlock, serialisation, lock not available.
-            ("40P01" | "40001" | "55P03", _) => Self::Raced,
-            // Two first events of one key, or two answers to one command, at the same moment.
-            ("23505", Some(name)) if name == "journal_key_key_seq_key" || name == "command_pkey" => Self::Raced,
-            ("23505" | "23514" | "23P01" | "23503" | "23502", Some(name)) => Self::Constraint(name, error),
-            _ => Self::Store(error),
+        match &error {
+            StoreError::Database(sqlx::Error::Database(database)) => {
+                let code = database.code().unwrap_or_default().into_owned();
+                let constraint = database.constraint().unwrap_or(&code).to_owned();
+                match code.as_str() {
+                    // Deadlock, serialisation, lock not available.
+                    "40P01" | "40001" | "55P03" => Self::Raced,
+                    // Two first events of one key, or two answers to one command, at the same moment.
+                    "23505" if constraint == "journal_key_key_seq_key" || constraint == "command_pkey" => Self::Raced,
+                    // The way to the store, its resources, an operator, a session that was ended: they pass.
+                    passing if ["08", "53", "57", "58", "25"].iter().any(|class| passing.starts_with(class)) => {
+                        Self::Store(error)
+                    }
+                    _ => Self::Constraint(constraint, error),
+                }
+            }
+            // What was written cannot be read, or cannot be expressed: waiting does not mend it.
+            StoreError::Unreadable { table, .. } => Self::Constraint((*table).to_owned(), error),
+            StoreError::Database(
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) | sqlx::Error::RowNotFound,
+            ) => Self::Constraint("unreadable".to_owned(), error),
+            StoreError::Database(_) => Self::Store(error),
         }
     }
 }
@@ -119,10 +136,10 @@ pub(crate) struct Opened<R> {
 
 impl<S: Service> Corridor<S> {
     /// A corridor over a database that is migrated and initialised. Its workers live as long as it does.
-    pub(crate) fn new(service: S, pool: PgPool) -> Self {
+    pub(crate) fn new(service: S, work: PgPool, reads: PgPool) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (commits, _) = watch::channel(0);
-        let inner = Inner { service, pool, wakes: Wakes::default(), repaired: 0.into(), rules: RwLock::new(None), queue, commits };
+        let inner = Inner { service, work, reads, wakes: Wakes::default(), repaired: 0.into(), rules: RwLock::new(None), queue, commits };
         let corridor = Self { inner: Arc::new(inner) };
         let jobs = Arc::new(tokio::sync::Mutex::new(jobs));
         for _ in 0..WORKERS {
@@ -150,7 +167,7 @@ impl<S: Service> Corridor<S> {
 
     /// For reads.
     pub fn pool(&self) -> &PgPool {
-        &self.inner.pool
+        &self.inner.reads
     }
 
     /// Ticks after each commit of this process.
@@ -160,13 +177,13 @@ impl<S: Service> Corridor<S> {
 
     /// The only clock of the product.
     pub async fn now(&self) -> Result<Timestamp, Refusal> {
-        let mut connection = self.inner.pool.acquire().await.map_err(unavailable)?;
+        let mut connection = self.inner.reads.acquire().await.map_err(unavailable)?;
         Ok(store::moment(&mut connection).await.map_err(unavailable)?.now)
     }
 
     /// The rules in force.
     pub async fn rules(&self) -> Result<Rules<S::Rules>, Refusal> {
-        let mut connection = self.inner.pool.acquire().await.map_err(unavailable)?;
+        let mut connection = self.inner.reads.acquire().await.map_err(unavailable)?;
         let opened = self.open(&mut connection).await.map_err(|stopped| self.refuse(stopped))?;
         Ok(opened.rules)
     }
@@ -210,8 +227,8 @@ impl<S: Service> Corridor<S> {
     async fn decide_group(&self, jobs: &[Job<S>]) -> Vec<Result<Vec<u8>, Refusal>> {
         match self.with_retries(|| self.try_group(jobs)).await {
             Ok(results) => results,
-            Err(Stopped::Constraint(..)) if jobs.len() > 1 => {
-                // One of them broke a constraint; alone, each meets only its own.
+            Err(Stopped::Constraint(..) | Stopped::Raced) if jobs.len() > 1 => {
+                // One of them broke a constraint, or keeps losing; alone, each meets only its own.
                 let mut results = Vec::with_capacity(jobs.len());
                 for job in jobs {
                     let alone = self.with_retries(|| self.try_group(std::slice::from_ref(job))).await;
@@ -301,7 +318,7 @@ impl<S: Service> Corridor<S> {
     }
 
     async fn try_group(&self, jobs: &[Job<S>]) -> Result<Vec<Result<Vec<u8>, Refusal>>, Stopped> {
-        let mut tx = self.inner.pool.begin().await?;
+        let mut tx = self.inner.work.begin().await?;
         let result = self.group_in(&mut tx, jobs).await;
         match result {
             Ok((results, wrote)) => {
@@ -357,7 +374,8 @@ impl<S: Service> Corridor<S> {
             });
             cx.begin(cause);
             mark(&mut unit);
-            let decided = (job.decide)(&mut unit, cx);
+            let decided = unpanicked(|| (job.decide)(&mut unit, cx))
+                .unwrap_or_else(|panic| Err(Refusal::Internal(panic)));
             match &decided {
                 Ok(response) => commands.push(StoredCommand {
                     command_id: job.call.command_id,
@@ -373,12 +391,23 @@ impl<S: Service> Corridor<S> {
             }
             *result = Some(decided);
         }
+        // A refusal may be the echo of the same command's success elsewhere, a moment ago: then its answer is there by now.
+        let refused: Vec<Uuid> = jobs
+            .iter()
+            .zip(&results)
+            .filter(|(_, result)| matches!(result, Some(Err(refusal)) if *refusal != Refusal::CommandReused))
+            .map(|(job, _)| job.call.command_id)
+            .collect();
+        if !refused.is_empty() && !store::find_commands(tx, &refused).await?.is_empty() {
+            return Err(Stopped::Raced);
+        }
         let wrote = !commands.is_empty();
         if let (true, Some(cx)) = (wrote, context) {
-            self.write(tx, &heads, &unit, &cx).await?;
+            // First: a second run of the same command meets its own answer here, and not a constraint in its effects.
             if store::insert_commands(tx, &commands).await? != commands.len() as u64 {
                 return Err(Stopped::Raced);
             }
+            self.write(tx, &heads, &unit, &cx).await?;
         }
         Ok((results.into_iter().flatten().collect(), wrote))
     }
@@ -391,6 +420,10 @@ impl<S: Service> Corridor<S> {
         unit: &S::Unit,
         cx: &Context<S::Rules>,
     ) -> Result<(), Stopped> {
+        if let Some(event) = cx.emitted.rows().iter().find(|event| event.payload.len() > LARGEST_EVENT_BYTES) {
+            let error = sqlx::Error::Encode(format!("{} is larger than an event may be", event.type_name).into());
+            return Err(Stopped::Constraint("event_size".to_owned(), error.into()));
+        }
         store::insert_blobs(tx, cx.blobs.rows()).await?;
         self.inner.service.flush(tx, unit).await?;
         store::append(tx, cx.now(), heads, cx.emitted.rows()).await?;
@@ -430,11 +463,19 @@ impl<S: Service> Corridor<S> {
 }
 
 /// The first answer again, if it is the same command; else a refusal.
-fn repeat(first: &StoredCommand, call: &Call) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn repeat(first: &StoredCommand, call: &Call) -> Result<Vec<u8>, Refusal> {
     let same = first.request_hash == call.request_hash
         && first.caller == call.granted.caller.account
         && first.method == call.granted.method;
     if same { Ok(first.response.clone()) } else { Err(Refusal::CommandReused) }
+}
+
+/// Runs a decision; a panic in it is one refused decision, and not the end of the loop that all the others share.
+pub(crate) fn unpanicked<T>(decide: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decide)).map_err(|_| {
+        tracing::error!("a decision panicked; what it had changed is forgotten");
+        "a decision panicked".to_owned()
+    })
 }
 
 /// From here on the unit's changes can be forgotten.

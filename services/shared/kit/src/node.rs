@@ -97,10 +97,17 @@ pub async fn migrate<S: Service>(database_url: &str, migrator: &Migrator, clock:
     Ok(())
 }
 
-async fn connect(settings: &Settings, service: &str) -> anyhow::Result<PgPool> {
+async fn connect(settings: &Settings, service: &str, max_connections: u32) -> anyhow::Result<PgPool> {
     PgPoolOptions::new()
-        .max_connections(settings.max_connections)
+        .max_connections(max_connections)
         .acquire_timeout(Duration::from_secs(5))
+        // A caller that went away inside `begin()` leaves its session in a transaction; the next borrower must not work in it.
+        .before_acquire(|connection, _| {
+            Box::pin(async move {
+                sqlx::query("ROLLBACK").execute(connection).await?;
+                Ok(true)
+            })
+        })
         .connect_with(connect_options(&settings.database_url, service)?)
         .await
         .with_context(|| format!("the database of {service} does not answer"))
@@ -108,10 +115,11 @@ async fn connect(settings: &Settings, service: &str) -> anyhow::Result<PgPool> {
 
 /// Starts a service over a database that is migrated: its corridor and every loop.
 pub async fn start<S: Service>(service: S, settings: &Settings) -> anyhow::Result<Node<S>> {
-    let pool = connect(settings, S::NAME).await?;
+    let pool = connect(settings, S::NAME, settings.max_connections).await?;
+    let reads = connect(settings, S::NAME, settings.max_connections.div_ceil(2)).await?;
     consumer::ensure_cursors(&pool, S::NAME, S::HEARS).await.context("the cursors")?;
     let client = nats::connect(&settings.nats, S::NAME).await.context("NATS")?;
-    let corridor = Corridor::new(service, pool);
+    let corridor = Corridor::new(service, pool, reads);
     let loops = Loops::default();
     let relay = Relay {
         corridor: corridor.clone(),

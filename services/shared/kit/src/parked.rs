@@ -141,11 +141,12 @@ impl<S: Service> Corridor<S> {
     async fn retry_once(&self) -> Result<i64, Stopped> {
         let due = sqlx::query!(
             "SELECT producer, epoch, pos FROM bus.parked
-             WHERE consumer = $1 AND state = 'waiting' AND next_try_at <= now() ORDER BY producer, epoch, pos LIMIT $2",
+             WHERE consumer = $1 AND state = 'waiting' AND next_try_at <= now()
+             ORDER BY next_try_at, producer, epoch, pos LIMIT $2",
             S::NAME,
             LOOK
         )
-        .fetch_all(&self.inner.pool)
+        .fetch_all(&self.inner.work)
         .await?;
         for row in due {
             let tried = self.with_retries(|| self.retry_row(&row.producer, row.epoch, row.pos)).await;
@@ -159,14 +160,14 @@ impl<S: Service> Corridor<S> {
             r#"SELECT count(*) AS "count!" FROM bus.parked WHERE consumer = $1 AND state = 'waiting'"#,
             S::NAME
         )
-        .fetch_one(&self.inner.pool)
+        .fetch_one(&self.inner.work)
         .await?;
         metrics::gauge("xiezhi_parked", &[("consumer", S::NAME)]).set(count as f64);
         Ok(count)
     }
 
     async fn retry_row(&self, producer: &str, epoch: i32, pos: i64) -> Result<(), Stopped> {
-        let mut tx = self.inner.pool.begin().await?;
+        let mut tx = self.inner.work.begin().await?;
         match self.retry_in(&mut tx, producer, epoch, pos).await {
             Ok(()) => {
                 tx.commit().await?;
@@ -181,14 +182,7 @@ impl<S: Service> Corridor<S> {
     }
 
     async fn retry_in(&self, tx: &mut Tx, producer: &str, epoch: i32, pos: i64) -> Result<(), Stopped> {
-        // The cursor's row first, as when a batch is applied: what is parked now cannot be overtaken meanwhile.
-        sqlx::query!(
-            "SELECT pos FROM bus.cursor WHERE consumer = $1 AND producer = $2 FOR UPDATE",
-            S::NAME,
-            producer
-        )
-        .fetch_one(&mut *tx)
-        .await?;
+        self.hold_cursor(tx, producer).await?;
         let row = sqlx::query!(
             "SELECT event, keys, attempts FROM bus.parked
              WHERE consumer = $1 AND producer = $2 AND epoch = $3 AND pos = $4 AND state = 'waiting' FOR UPDATE",
@@ -228,6 +222,18 @@ impl<S: Service> Corridor<S> {
                 .await?;
             }
         }
+        Ok(())
+    }
+
+    /// The cursor's row first, as when a batch is applied: what is parked now cannot be overtaken meanwhile.
+    async fn hold_cursor(&self, tx: &mut Tx, producer: &str) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "SELECT pos FROM bus.cursor WHERE consumer = $1 AND producer = $2 FOR UPDATE",
+            S::NAME,
+            producer
+        )
+        .fetch_optional(tx)
+        .await?;
         Ok(())
     }
 
@@ -297,7 +303,7 @@ impl<S: Service> Corridor<S> {
             constraint,
             ATTEMPTS
         )
-        .execute(&self.inner.pool)
+        .execute(&self.inner.work)
         .await?;
         Ok(())
     }
@@ -310,7 +316,8 @@ impl<S: Service> Corridor<S> {
         by: &str,
         why: &str,
     ) -> Result<bool, sqlx::Error> {
-        let mut tx = self.inner.pool.begin().await?;
+        let mut tx = self.inner.work.begin().await?;
+        self.hold_cursor(&mut tx, producer).await?;
         let found = if skip {
             self.settle(&mut tx, producer, epoch, pos, "skipped", Some(by), why).await?
         } else {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
+use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use prost::Message;
@@ -56,7 +57,7 @@ impl<S: Service> Relay<S> {
     async fn number_loop(self: Arc<Self>, stop: CancellationToken) {
         let inner = &self.corridor.inner;
         loop {
-            match store::number(&inner.pool, S::NAME, NUMBER_LIMIT).await {
+            match store::number(&inner.work, S::NAME, NUMBER_LIMIT).await {
                 Ok(Some(count)) if count > 0 => {
                     inner.wakes.publish.notify_one();
                     if count as i64 == NUMBER_LIMIT {
@@ -105,7 +106,7 @@ impl<S: Service> Relay<S> {
         beacon_at: &mut Instant,
         behind: &mut (i64, Instant),
     ) -> Result<(), RelayError> {
-        let pool = self.corridor.pool();
+        let pool = &self.corridor.inner.work;
         if !*ready {
             self.prepare(jetstream).await?;
             *ready = true;
@@ -179,7 +180,7 @@ impl<S: Service> Relay<S> {
         let failed = |error: async_nats::Error| RelayError::Stream(error.to_string());
         nats::ensure_stream(jetstream, S::NAME, &self.access).await.map_err(failed)?;
         let last = self.last_in_stream(jetstream).await?;
-        let pool = self.corridor.pool();
+        let pool = &self.corridor.inner.work;
         let head = store::head(pool).await?;
         let Some(last) = last else {
             return Ok(store::reset_published(pool, 0).await?);
@@ -208,17 +209,23 @@ impl<S: Service> Relay<S> {
 
     async fn last_in_stream(&self, jetstream: &jetstream::Context) -> Result<Option<Envelope>, RelayError> {
         let failed = |error: String| RelayError::Stream(error);
-        let mut stream = jetstream
-            .get_stream(nats::stream_name(S::NAME))
+        let stream = jetstream
+            .get_stream_no_info(nats::stream_name(S::NAME))
             .await
             .map_err(|error| failed(error.to_string()))?;
-        let state = stream.info().await.map_err(|error| failed(error.to_string()))?.state.clone();
-        if state.messages == 0 {
-            return Ok(None);
+        let message = match stream.get_last_raw_message_by_subject(&format!("ev.{}.>", S::NAME)).await {
+            Ok(message) => message,
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => return Ok(None),
+            Err(error) => return Err(failed(error.to_string())),
+        };
+        match headers::read(Some(&message.headers), &message.payload) {
+            Ok(event) => Ok(Some(event)),
+            Err(error) => {
+                // Nobody but us may write there. It proves nothing about our journal; what follows it is published anew.
+                tracing::error!(%error, "the last message of our stream is not one of ours");
+                Ok(None)
+            }
         }
-        let message =
-            stream.get_raw_message(state.last_sequence).await.map_err(|error| failed(error.to_string()))?;
-        headers::read(Some(&message.headers), &message.payload).map(Some).map_err(|error| failed(error.to_string()))
     }
 
     /// Core NATS: it may be lost, the next one comes in two seconds.

@@ -47,7 +47,7 @@ pub struct Peers {
 pub struct Settings {
     /// The service's own database, as its own role.
     pub database_url: String,
-    /// At most this many connections; 4 to 8 are faster than 64.
+    /// At most this many connections for decisions, and half as many for reads; 4 to 8 are faster than 64.
     pub max_connections: u32,
     /// NATS.
     pub nats: NatsAccess,

@@ -1,6 +1,7 @@
 //! The bus's own SQL: everything below schema `bus`, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -11,6 +12,9 @@ use crate::context::{Blob, Emitted, TimerChange};
 use crate::envelope::Envelope;
 use crate::service::{FiredTimer, Tx};
 use crate::settings::ClockKind;
+
+/// The moment from which simulated clocks made by this process are offset.
+static CREATED: OnceLock<Timestamp> = OnceLock::new();
 
 type Outcome<T> = Result<T, sqlx::Error>;
 
@@ -51,15 +55,18 @@ pub async fn init(pool: &PgPool, service: &str, clock: ClockKind) -> Outcome<()>
         ClockKind::Real => ("real", None),
         ClockKind::Simulated { start } => ("simulated", start),
     };
+    // Five databases made by one process get one and the same offset, so that their clocks agree.
+    let created = *CREATED.get_or_init(Timestamp::now);
     let mut tx = pool.begin().await?;
     sqlx::query!("INSERT INTO bus.node (service) VALUES ($1) ON CONFLICT (one) DO NOTHING", service)
         .execute(&mut *tx)
         .await?;
     sqlx::query!(
         "INSERT INTO bus.clock (kind, offset_by)
-         VALUES ($1, COALESCE($2::timestamptz - now(), interval '0')) ON CONFLICT (one) DO NOTHING",
+         VALUES ($1, COALESCE($2::timestamptz - $3, interval '0')) ON CONFLICT (one) DO NOTHING",
         kind,
-        start.map(ToSqlx::to_sqlx) as _
+        start.map(ToSqlx::to_sqlx) as _,
+        created.to_sqlx() as _
     )
     .execute(&mut *tx)
     .await?;
@@ -148,6 +155,16 @@ pub async fn append(
 ) -> Outcome<()> {
     if events.is_empty() {
         return Ok(());
+    }
+    // A key that nobody declared may still be new; one that exists must have been locked, or its order would be a guess.
+    let undeclared: Vec<Uuid> = events.iter().map(|event| event.key).filter(|key| !heads.contains_key(key)).collect();
+    if !undeclared.is_empty() {
+        let known = sqlx::query_scalar!("SELECT key FROM bus.head WHERE key = ANY($1) AND seq > 0 LIMIT 1", &undeclared)
+            .fetch_optional(&mut *tx)
+            .await?;
+        if let Some(key) = known {
+            return Err(sqlx::Error::Encode(format!("an event of {key} was said without naming its head").into()));
+        }
     }
     let mut next = heads.clone();
     let mut seqs = Vec::with_capacity(events.len());
@@ -316,7 +333,8 @@ pub async fn list_revoked(pool: &PgPool) -> Outcome<Vec<String>> {
 pub async fn number(pool: &PgPool, service: &str, limit: i64) -> Outcome<Option<usize>> {
     let mut tx = pool.begin().await?;
     let Some(node) =
-        sqlx::query!("SELECT epoch, last_pos, last_hash FROM bus.node FOR UPDATE SKIP LOCKED").fetch_optional(&mut *tx).await?
+        sqlx::query!("SELECT epoch, last_pos, last_hash FROM bus.node WHERE mode = 'normal' FOR UPDATE SKIP LOCKED")
+            .fetch_optional(&mut *tx).await?
     else {
         return Ok(None);
     };
@@ -468,7 +486,7 @@ pub async fn raise_published(pool: &PgPool, pos: i64) -> Outcome<()> {
 
 /// After the stream was lost: publishing begins again after what it still holds.
 pub async fn reset_published(pool: &PgPool, pos: i64) -> Outcome<()> {
-    sqlx::query!("UPDATE bus.node SET published_pos = $1", pos).execute(pool).await?;
+    sqlx::query!("UPDATE bus.node SET published_pos = $1 WHERE published_pos > $1", pos).execute(pool).await?;
     Ok(())
 }
 
@@ -549,9 +567,11 @@ pub async fn mark_fired(tx: &mut Tx, timers: &[FiredTimer], now: Timestamp) -> O
 }
 
 /// The earliest armed timer and the clock it is measured by.
-pub async fn next_due(pool: &PgPool) -> Outcome<(Timestamp, Option<Timestamp>)> {
+pub async fn next_due(pool: &PgPool, skip: &[Uuid]) -> Outcome<(Timestamp, Option<Timestamp>)> {
     let row = sqlx::query!(
-        r#"SELECT bus.now() AS "now!", (SELECT min(due_at) FROM bus.timer WHERE state = 'armed') AS due"#
+        r#"SELECT bus.now() AS "now!", (SELECT min(due_at) FROM bus.timer
+                                                 WHERE state = 'armed' AND key <> ALL($1)) AS due"#,
+        skip
     )
     .fetch_one(pool)
     .await?;

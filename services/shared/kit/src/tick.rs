@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::clock::{self, ClockGuard};
 use crate::context::{Cause, Context};
-use crate::corridor::{Corridor, Stopped, mark, rollback, union};
-use crate::service::{FiredTimer, Service};
+use crate::corridor::{Corridor, Stopped, mark, rollback, union, unpanicked};
+use crate::service::{Failed, FiredTimer, Service};
 use crate::{metrics, store};
 
 /// How many due keys one sweep takes.
@@ -36,14 +36,24 @@ impl<S: Service> Corridor<S> {
             match self.sweep(&skip).await {
                 Ok(Swept { failed, full }) => {
                     resting.extend(failed.into_iter().map(|key| (key, Instant::now())));
-                    if full {
+                    if full && !stop.is_cancelled() {
                         continue;
                     }
                 }
-                Err(Stopped::NoRules) => {}
-                Err(stopped) => tracing::warn!(?stopped, "timers wait for the store"),
+                Err(stopped) => {
+                    if !matches!(stopped, Stopped::NoRules) {
+                        tracing::warn!(?stopped, "timers wait for the store");
+                    }
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(LONGEST) => continue,
+                    }
+                }
             }
-            let sleep = match store::next_due(&self.inner.pool).await {
+            if stop.is_cancelled() {
+                return;
+            }
+            let sleep = match store::next_due(&self.inner.work, &skip).await {
                 Ok((now, Some(due))) => {
                     let wait = u64::try_from(due.duration_since(now).as_millis()).unwrap_or(0);
                     Duration::from_millis(wait.max(5)).min(LONGEST)
@@ -60,13 +70,17 @@ impl<S: Service> Corridor<S> {
 
     /// False while the time is under suspicion, or cannot be asked for.
     async fn time_is_trusted(&self, guard: &mut ClockGuard) -> bool {
-        let pool = &self.inner.pool;
+        let pool = &self.inner.work;
         let Ok((wall, mut suspect)) = clock::wall(pool).await else { return false };
         if guard.jumped(Instant::now(), wall) {
-            tracing::error!(service = S::NAME, "the wall clock jumped: no timer fires until `xiezhi bus clock confirm`");
+            tracing::error!(service = S::NAME, "the wall clock jumped: no timer fires until a person confirms the time");
+            guard.unwritten = true;
+        }
+        if guard.unwritten {
             suspect = true;
-            if let Err(error) = clock::suspect(pool).await {
-                tracing::warn!(%error, "the suspicion was not kept");
+            match clock::suspect(pool).await {
+                Ok(()) => guard.unwritten = false,
+                Err(error) => tracing::warn!(%error, "the suspicion was not kept"),
             }
         }
         metrics::gauge("xiezhi_clock_suspect", &[("service", S::NAME)]).set(f64::from(u8::from(suspect)));
@@ -74,22 +88,41 @@ impl<S: Service> Corridor<S> {
     }
 
     async fn sweep(&self, skip: &[Uuid]) -> Result<Swept, Stopped> {
-        let due = store::due_keys(&self.inner.pool, skip, SWEEP).await?;
+        let due = store::due_keys(&self.inner.work, skip, SWEEP).await?;
         metrics::gauge("xiezhi_timers_due", &[("service", S::NAME)]).set(due.len() as f64);
         if due.is_empty() {
             return Ok(Swept::default());
         }
         let full = due.len() as i64 == SWEEP;
-        let failed = self.with_retries(|| self.fire(&due)).await?;
+        match self.with_retries(|| self.fire(&due)).await {
+            Err(Stopped::Constraint(..) | Stopped::Raced) => {}
+            done => return Ok(Swept { failed: done?, full }),
+        }
+        // One of them breaks a rule of the store: key by key, so that no other deadline waits for it.
+        let mut failed = Vec::new();
+        for key in due {
+            let alone = BTreeSet::from([key]);
+            match self.with_retries(|| self.fire(&alone)).await {
+                Ok(more) => failed.extend(more),
+                Err(Stopped::Constraint(constraint, error)) => {
+                    tracing::error!(%key, constraint, %error, "a timer's effect was refused by the store; it rests and stays armed");
+                    failed.push(key);
+                }
+                Err(Stopped::Raced) => failed.push(key),
+                Err(stopped) => return Err(stopped),
+            }
+        }
         Ok(Swept { failed, full })
     }
 
     async fn fire(&self, due: &BTreeSet<Uuid>) -> Result<Vec<Uuid>, Stopped> {
-        let mut tx = self.inner.pool.begin().await?;
+        let mut tx = self.inner.work.begin().await?;
         match self.fire_in(&mut tx, due).await {
-            Ok(failed) => {
+            Ok(Fired { failed, wrote }) => {
                 tx.commit().await?;
-                self.committed();
+                if wrote {
+                    self.committed();
+                }
                 Ok(failed)
             }
             Err(stopped) => {
@@ -100,13 +133,13 @@ impl<S: Service> Corridor<S> {
     }
 
     /// Head first, timer second, as in the handlers, so the two cannot deadlock.
-    async fn fire_in(&self, tx: &mut crate::service::Tx, due: &BTreeSet<Uuid>) -> Result<Vec<Uuid>, Stopped> {
+    async fn fire_in(&self, tx: &mut crate::service::Tx, due: &BTreeSet<Uuid>) -> Result<Fired, Stopped> {
         let opened = self.open(tx).await?;
         let mut heads = store::lock_free_heads(tx, due).await?;
         let keys: BTreeSet<Uuid> = heads.keys().copied().collect();
         let timers = store::lock_due_timers(tx, &keys, opened.moment.now).await?;
         if timers.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Fired::default());
         }
         let wanted = union(timers.iter().map(|timer| self.inner.service.keys_of_timer(timer)));
         let (more, mut unit) = self.lock_and_load(tx, &wanted).await?;
@@ -115,13 +148,21 @@ impl<S: Service> Corridor<S> {
         let mut failed = Vec::new();
         let mut context: Option<Context<S::Rules>> = None;
         for timer in timers {
+            // What an earlier timer of this sweep cancelled or armed anew is no longer due.
+            let superseded =
+                context.as_ref().is_some_and(|cx: &Context<S::Rules>| cx.timers.contains_key(&(timer.key, timer.kind.clone())));
+            if superseded {
+                continue;
+            }
             let cause = Cause::Timer(timer.clone());
             let cx = context.get_or_insert_with(|| {
                 Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone())
             });
             cx.begin(cause);
             mark(&mut unit);
-            match self.inner.service.on_timer(&mut unit, cx, &timer) {
+            let decided = unpanicked(|| self.inner.service.on_timer(&mut unit, cx, &timer))
+                .unwrap_or_else(|panic| Err(Failed::Broken(panic)));
+            match decided {
                 Ok(()) => fired.push(timer),
                 Err(error) => {
                     rollback(&mut unit);
@@ -136,8 +177,14 @@ impl<S: Service> Corridor<S> {
         if let Some(cx) = context {
             self.write(tx, &heads, &unit, &cx).await?;
         }
-        Ok(failed)
+        Ok(Fired { failed, wrote: !fired.is_empty() })
     }
+}
+
+#[derive(Default)]
+struct Fired {
+    failed: Vec<Uuid>,
+    wrote: bool,
 }
 
 #[derive(Default)]

@@ -64,6 +64,30 @@ async fn two_replicas_answer_one_command_once() {
 }
 
 #[tokio::test]
+async fn two_replicas_answer_one_command_alike_though_its_second_run_would_be_refused() {
+    let house = House::open().await;
+    let first = house.start(Counter).await;
+    let second = house.start(Counter).await;
+    for _ in 0..40 {
+        let (command_id, key) = (Uuid::now_v7(), Uuid::now_v7());
+        first.add(Uuid::now_v7(), key, 1).await.unwrap();
+        let (a, b) = tokio::join!(first.add_once(command_id, key), second.add_once(command_id, key));
+        assert_eq!((a.unwrap(), b.unwrap()), (2, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_decision_that_panics_is_refused_and_the_next_one_is_taken() {
+    let house = House::open().await;
+    let counter = house.start(Counter).await;
+    let key = Uuid::now_v7();
+    for _ in 0..4 {
+        assert!(matches!(counter.add(Uuid::now_v7(), key, toy::PANIC).await, Err(kit::refusal::Refusal::Internal(_))));
+    }
+    assert_eq!(counter.add(Uuid::now_v7(), key, 1).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn an_event_reaches_its_hearer_once_and_the_chain_verifies() {
     let house = House::open().await;
     let counter = house.start(Counter).await;

@@ -137,7 +137,9 @@ impl BusService for BusDoor {
         let request = request.into_inner();
         let turn_id = uuid_of("turn_id", &request.turn_id)?;
         let to = from_proto_time(request.to).map_err(|error| Refusal::field("to", error))?;
-        Ok(Response::new(self.nodes.find(&request.service)?.turn(turn_id, to).await?))
+        let as_of = request.as_of.map(|at| from_proto_time(Some(at))).transpose();
+        let as_of = as_of.map_err(|error| Refusal::field("as_of", error))?;
+        Ok(Response::new(self.nodes.find(&request.service)?.turn(turn_id, to, as_of).await?))
     }
 
     async fn confirm_clock(
@@ -288,11 +290,18 @@ impl<S: Service> BusNode for LocalNode<S> {
     }
 
     async fn decide_parked(&self, request: proto::DecideParkedRequest, by: String) -> Result<(), Refusal> {
+        if request.consumer != S::NAME {
+            return Err(Refusal::NotFound { what: "parked event" });
+        }
         let skip = request.decision() == proto::ParkedDecision::Skip;
-        let row = (request.producer.as_str(), request.epoch, request.pos);
-        let found =
-            self.corridor.decide_parked_by_hand(row, skip, &by, &request.why).await.map_err(unavailable)?;
-        if found && request.consumer == S::NAME { Ok(()) } else { Err(Refusal::NotFound { what: "parked event" }) }
+        let corridor = self.corridor.clone();
+        // Its own task, like every transaction of the corridor.
+        let decided = tokio::spawn(async move {
+            let row = (request.producer.as_str(), request.epoch, request.pos);
+            corridor.decide_parked_by_hand(row, skip, &by, &request.why).await
+        });
+        let found = decided.await.map_err(|error| Refusal::Internal(error.to_string()))?.map_err(unavailable)?;
+        if found { Ok(()) } else { Err(Refusal::NotFound { what: "parked event" }) }
     }
 
     async fn timers(&self, request: proto::ListTimersRequest) -> Result<proto::ListTimersResponse, Refusal> {
@@ -368,7 +377,11 @@ impl<S: Service> BusNode for LocalNode<S> {
         }
         for sequence in state.first_sequence..=state.last_sequence {
             // A message may have been deleted or aged out meanwhile: that is a loss of transport, not of truth.
-            let Ok(message) = stream.get_raw_message(sequence).await else { continue };
+            let message = match stream.get_raw_message(sequence).await {
+                Ok(message) => message,
+                Err(error) if matches!(error.kind(), jetstream::stream::RawMessageErrorKind::NoMessageFound) => continue,
+                Err(error) => return Err(failed(error.to_string())),
+            };
             answer.compared += 1;
             let difference = match headers::read(Some(&message.headers), &message.payload) {
                 Err(error) => Some(format!("message {sequence}: {error}")),
@@ -392,13 +405,12 @@ impl<S: Service> BusNode for LocalNode<S> {
 
     async fn clock(&self) -> Result<proto::GetClockResponse, Refusal> {
         let pool = self.corridor.pool();
-        let (now, due) = store::next_due(pool).await.map_err(unavailable)?;
+        let (now, due) = store::next_due(pool, &[]).await.map_err(unavailable)?;
         let head = store::head(pool).await.map_err(unavailable)?;
         let unnumbered = store::count_unnumbered(pool).await.map_err(unavailable)?;
         let soon = sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT 1 FROM bus.parked WHERE consumer = $1 AND state IN ('waiting', 'behind')
-                              AND (next_try_at IS NULL OR next_try_at <= now() + interval '3 s')
-                              AND attempts < 5) AS "soon!""#,
+            r#"SELECT EXISTS (SELECT 1 FROM bus.parked WHERE consumer = $1 AND state = 'waiting'
+                              AND next_try_at <= now() + interval '3 s' AND attempts < 5) AS "soon!""#,
             S::NAME
         )
         .fetch_one(pool)
@@ -415,8 +427,13 @@ impl<S: Service> BusNode for LocalNode<S> {
         })
     }
 
-    async fn turn(&self, turn_id: Uuid, to: jiff::Timestamp) -> Result<proto::TurnClockResponse, Refusal> {
-        let now = clock::turn(self.corridor.pool(), turn_id, to).await?;
+    async fn turn(
+        &self,
+        turn_id: Uuid,
+        to: jiff::Timestamp,
+        as_of: Option<jiff::Timestamp>,
+    ) -> Result<proto::TurnClockResponse, Refusal> {
+        let now = clock::turn(self.corridor.pool(), turn_id, to, as_of).await?;
         self.corridor.inner.wakes.tick.notify_one();
         Ok(proto::TurnClockResponse { now: Some(to_proto_time(now)) })
     }

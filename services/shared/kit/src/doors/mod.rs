@@ -45,7 +45,12 @@ pub trait BusNode: Send + Sync + 'static {
     /// What time it is.
     async fn clock(&self) -> Result<proto::GetClockResponse, Refusal>;
     /// Turns the clock of a simulated centre.
-    async fn turn(&self, turn_id: uuid::Uuid, to: jiff::Timestamp) -> Result<proto::TurnClockResponse, Refusal>;
+    async fn turn(
+        &self,
+        turn_id: uuid::Uuid,
+        to: jiff::Timestamp,
+        as_of: Option<jiff::Timestamp>,
+    ) -> Result<proto::TurnClockResponse, Refusal>;
     /// A person has found the time right.
     async fn confirm_clock(&self) -> Result<(), Refusal>;
     /// Puts a bundle in force.

@@ -34,7 +34,9 @@ impl PeerJournal {
         let mut endpoint = Endpoint::from_shared(address.clone())
             .map_err(|error| Status::unavailable(error.to_string()))?
             .connect_timeout(Duration::from_secs(2))
-            .timeout(Duration::from_secs(30));
+            .timeout(Duration::from_secs(30))
+            .http2_keep_alive_interval(Duration::from_secs(5))
+            .keep_alive_timeout(Duration::from_secs(5));
         if address.starts_with("https:") {
             endpoint = endpoint
                 .tls_config(ClientTlsConfig::new().with_enabled_roots())

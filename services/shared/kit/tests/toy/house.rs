@@ -21,7 +21,7 @@ use uuid::Uuid;
 use xiezhi_proto::bus::v1 as proto;
 use xiezhi_proto::bus::v1::bus_service_server::BusServiceServer;
 
-use super::services::{Counted, Counter, Mirror, Nothing};
+use super::services::{Counted, Counter, Mirror, Nothing, PANIC};
 
 static NO_TABLES: Migrator = Migrator::DEFAULT;
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -267,7 +267,7 @@ impl<S: Service<Needs = Nothing>> Started<S> {
     }
 
     pub async fn try_turn(&self, to: Timestamp) -> Result<proto::TurnClockResponse, Refusal> {
-        self.bus.turn(Uuid::now_v7(), to).await
+        self.bus.turn(Uuid::now_v7(), to, None).await
     }
 
     pub async fn turn(&self, to: Timestamp) {
@@ -285,9 +285,26 @@ impl Started<Counter> {
             .command(call, Keys::one(key), move |unit, cx| {
                 let total = unit.add(key, amount);
                 cx.emit(key, &Counted { amount });
+                assert_ne!(amount, PANIC, "it was asked to");
                 if amount < 0 {
                     return Err(Refusal::forbidden("toy.negative", "不行", "no"));
                 }
+                Ok(Counted { amount: total })
+            })
+            .await?;
+        Ok(answer.amount)
+    }
+
+    /// Adds one to a key that holds one, and refuses any other.
+    pub async fn add_once(&self, command_id: Uuid, key: Uuid) -> Result<i64, Refusal> {
+        let answer = self
+            .corridor
+            .command(call(command_id, "add_once"), Keys::one(key), move |unit, cx| {
+                let total = unit.add(key, 1);
+                if total != 2 {
+                    return Err(Refusal::forbidden("toy.twice", "不能再次", "not again"));
+                }
+                cx.emit(key, &Counted { amount: 1 });
                 Ok(Counted { amount: total })
             })
             .await?;

@@ -5,4 +5,4 @@ mod house;
 mod services;
 
 pub use house::{House, granted, patiently};
-pub use services::{Counter, Mirror, NEEDS_PERMISSION, POISON};
+pub use services::{Counter, Mirror, NEEDS_PERMISSION, PANIC, POISON};

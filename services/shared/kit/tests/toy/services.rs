@@ -13,6 +13,9 @@ pub const POISON: i64 = 1013;
 /// An amount the mirror applies only to a key it knows already.
 pub const NEEDS_PERMISSION: i64 = 1017;
 
+/// An amount at which the counter itself loses its head.
+pub const PANIC: i64 = 1019;
+
 /// What the counter says.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Counted {
