@@ -5,5 +5,7 @@ pub mod contract;
 pub mod desk;
 pub mod files;
 pub mod hunt;
+pub mod ingress;
 pub mod raw;
+pub mod replicas;
 pub mod sources;
