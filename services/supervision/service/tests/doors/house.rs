@@ -228,13 +228,13 @@ impl House {
             let now = kit::wire::from_proto_time(clock.now).unwrap();
             match due.filter(|due| *due <= to) {
                 Some(due) if due > now => {
-                    self.supervision.bus.turn(Uuid::now_v7(), due).await.unwrap();
+                    self.supervision.bus.turn(Uuid::now_v7(), due, None).await.unwrap();
                 }
                 Some(_) => tokio::time::sleep(Duration::from_millis(10)).await,
                 None => break,
             }
         }
-        self.supervision.bus.turn(Uuid::now_v7(), to).await.unwrap();
+        self.supervision.bus.turn(Uuid::now_v7(), to, None).await.unwrap();
     }
 
     /// Waits until supervision has heard all that its neighbours have said, and nothing of it is parked.
