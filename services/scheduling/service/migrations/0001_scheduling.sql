@@ -80,3 +80,46 @@ BEGIN
 END $$;
 CREATE TRIGGER written_insert_only BEFORE UPDATE OR DELETE ON written
   FOR EACH STATEMENT EXECUTE FUNCTION written_insert_only();
+
+-- The second wall: reads for a department or a town run as this role, which sees what the unit it was told takes part in.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'scheduling_department') THEN
+    CREATE ROLE scheduling_department NOLOGIN;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+  NULL; -- another database of this server was made at the same moment
+END $$;
+DO $$
+BEGIN
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+     AND NOT pg_has_role(current_user, 'scheduling_department', 'MEMBER') THEN
+    EXECUTE format('GRANT scheduling_department TO %I', current_user);
+  END IF;
+END $$;
+GRANT SELECT ON operation, booking, officer, known_case, written TO scheduling_department;
+
+ALTER TABLE operation ENABLE ROW LEVEL SECURITY;
+ALTER TABLE operation FORCE ROW LEVEL SECURITY;
+CREATE POLICY operation_of_the_unit ON operation
+  USING (current_user <> 'scheduling_department' OR current_setting('xiezhi.unit', true) = ANY (units));
+
+ALTER TABLE booking ENABLE ROW LEVEL SECURITY;
+ALTER TABLE booking FORCE ROW LEVEL SECURITY;
+CREATE POLICY booking_of_the_unit ON booking
+  USING (current_user <> 'scheduling_department' OR unit = current_setting('xiezhi.unit', true));
+
+ALTER TABLE officer ENABLE ROW LEVEL SECURITY;
+ALTER TABLE officer FORCE ROW LEVEL SECURITY;
+CREATE POLICY officer_of_the_unit ON officer
+  USING (current_user <> 'scheduling_department' OR unit = current_setting('xiezhi.unit', true));
+
+ALTER TABLE known_case ENABLE ROW LEVEL SECURITY;
+ALTER TABLE known_case FORCE ROW LEVEL SECURITY;
+CREATE POLICY known_case_of_the_unit ON known_case
+  USING (current_user <> 'scheduling_department' OR EXISTS (SELECT FROM operation o WHERE known_case.id = ANY (o.case_ids)));
+
+ALTER TABLE written ENABLE ROW LEVEL SECURITY;
+ALTER TABLE written FORCE ROW LEVEL SECURITY;
+CREATE POLICY written_of_the_unit ON written
+  USING (current_user <> 'scheduling_department' OR EXISTS (SELECT FROM operation o WHERE o.id = written.operation_id));

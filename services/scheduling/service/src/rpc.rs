@@ -13,7 +13,7 @@ use vocab::OperationId;
 
 use crate::Scheduling;
 use crate::app::planning;
-use crate::store;
+use crate::store::{self, Reading};
 use crate::unit::Needs;
 use crate::wire::read::Wish;
 
@@ -36,9 +36,14 @@ impl OperationDoor {
         Self { corridor }
     }
 
+    /// Begins reading as far as the caller may see.
+    async fn reading(&self, granted: &Granted) -> Result<Reading, Refusal> {
+        store::begin(self.corridor.pool(), own_unit(granted)).await.map_err(unread)
+    }
+
     /// An operation as it stands, if the caller may know of it.
-    async fn find(&self, granted: &Granted, id: OperationId) -> Result<Operation, Refusal> {
-        let found = store::find_operation(self.corridor.pool(), id).await.map_err(unread)?;
+    async fn find(&self, tx: &mut Reading, granted: &Granted, id: OperationId) -> Result<Operation, Refusal> {
+        let found = store::find_operation(tx, id).await.map_err(unread)?;
         found
             .filter(|operation| granted.covers(operation.units()))
             .ok_or(Refusal::NotFound { what: "operation" })
@@ -71,9 +76,14 @@ fn unread(error: StoreError) -> Refusal {
     }
 }
 
+/// The unit a caller is confined to; none where it may see everything.
+fn own_unit(granted: &Granted) -> Option<&str> {
+    (granted.access == Access::Own).then_some(granted.caller.unit.as_str())
+}
+
 /// The units a page is narrowed to: the one asked for, and the caller's own where it may see no more.
 fn narrowed(granted: &Granted, asked: &str) -> Vec<String> {
-    let own = (granted.access == Access::Own).then(|| granted.caller.unit.clone());
+    let own = own_unit(granted).map(str::to_owned);
     let asked = (!asked.is_empty()).then(|| asked.to_owned());
     own.into_iter().chain(asked).collect()
 }

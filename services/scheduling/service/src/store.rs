@@ -17,7 +17,7 @@ use crate::unit::{Needs, Unit, union};
 
 pub use flush::flush;
 pub use read::{
-    BookingFilter, BookingKey, OperationFilter, WrittenRow, find_operation, finish_by, list_bookings, list_officers, list_operations,
+    BookingFilter, BookingKey, OperationFilter, Reading, WrittenRow, begin, find_operation, finish_by, list_bookings, list_officers, list_operations,
     list_unfinished, list_written,
 };
 

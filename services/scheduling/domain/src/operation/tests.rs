@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Time;
 use uuid::Uuid;
+use vocab::{Duty, PersonCode, RuleCode};
 
 use super::*;
 use crate::booking::{self, BookingState};
-use crate::command::{Actor, Command, Finding, WantedFollowUp};
+use crate::command::{Actor, Command, Finding, Inspection, WantedFollowUp};
 use crate::planner::samples::{at, auxiliary, booked, expiring, law, officer, operation, requirements, terms, two_of_each};
 use crate::{Bar, Breach, Hours, Kind, Officer, Refusal, earliest_slot, task};
 

@@ -10,7 +10,7 @@ use vocab::calendar::day_of;
 use xiezhi_proto::scheduling::v1 as proto;
 use xiezhi_proto::scheduling::v1::officer_service_server::OfficerService;
 
-use super::{OfficerDoor, unread};
+use super::{OfficerDoor, own_unit, unread};
 use crate::app::{officer_key, officers};
 use crate::store;
 use crate::unit::Needs;
@@ -94,7 +94,8 @@ impl OfficerDoor {
             (Access::Own, _) => Some(granted.caller.unit.clone()),
             (Access::Any, unit) => unit.map(|unit| unit.to_string()),
         };
-        let mut found = store::list_officers(self.corridor.pool(), unit.as_deref(), after.as_deref(), limit + 1)
+        let mut tx = store::begin(self.corridor.pool(), own_unit(granted)).await.map_err(unread)?;
+        let mut found = store::list_officers(&mut tx, unit.as_deref(), after.as_deref(), limit + 1)
             .await
             .map_err(unread)?;
         let more = found.len() as i64 > limit;

@@ -14,7 +14,7 @@ use xiezhi_proto::scheduling::v1 as proto;
 
 use super::{OperationDoor, narrowed, unread};
 use crate::app::planning;
-use crate::store::{self, BookingFilter, BookingKey, OperationFilter};
+use crate::store::{self, BookingFilter, BookingKey, OperationFilter, Reading};
 use crate::wire::read::{self, Wish};
 use crate::wire::write;
 
@@ -44,11 +44,12 @@ impl OperationDoor {
             after: paging::decode_token(&asked.page_token)?,
             limit: limit + 1,
         };
-        let mut found = store::list_operations(self.corridor.pool(), &filter).await.map_err(unread)?;
+        let mut tx = self.reading(granted).await?;
+        let mut found = store::list_operations(&mut tx, &filter).await.map_err(unread)?;
         let more = cut(&mut found, limit);
         let last = found.last().filter(|_| more);
         let next_page_token = last.map(|last| paging::encode_token(&(last.proposed_at, last.id.uuid())));
-        let ends = self.ends(&found).await?;
+        let ends = ends(&mut tx, &found).await?;
         Ok(proto::ListOperationsResponse {
             operations: found.iter().map(|one| write::operation(one, end_of(one, &ends))).collect(),
             next_page_token: next_page_token.unwrap_or_default(),
@@ -60,9 +61,10 @@ impl OperationDoor {
         granted: &Granted,
         id: OperationId,
     ) -> Result<proto::GetOperationResponse, Refusal> {
-        let operation = self.find(granted, id).await?;
-        let ends = self.ends(std::slice::from_ref(&operation)).await?;
-        let written = store::list_written(self.corridor.pool(), id).await.map_err(unread)?;
+        let mut tx = self.reading(granted).await?;
+        let operation = self.find(&mut tx, granted, id).await?;
+        let ends = ends(&mut tx, std::slice::from_ref(&operation)).await?;
+        let written = store::list_written(&mut tx, id).await.map_err(unread)?;
         let (record, remarks): (Vec<_>, Vec<_>) = written.into_iter().partition(|row| row.verb == "inspect");
         let words: BTreeMap<Uuid, String> = record.into_iter().map(|row| (row.id, row.words)).collect();
         Ok(proto::GetOperationResponse {
@@ -78,7 +80,7 @@ impl OperationDoor {
         id: OperationId,
         wish: &Wish,
     ) -> Result<proto::PreviewPlanResponse, Refusal> {
-        self.find(granted, id).await?;
+        self.find(&mut self.reading(granted).await?, granted, id).await?;
         let keys: Keys<_> = self.planning_keys(id, wish).await?;
         let mut connection = self.corridor.pool().acquire().await.map_err(kit::corridor::unavailable)?;
         let unit = store::load(&mut connection, &keys).await.map_err(unread)?;
@@ -114,7 +116,7 @@ impl OperationDoor {
             after: paging::decode_token(&asked.page_token)?,
             limit: limit + 1,
         };
-        let mut found = store::list_bookings(self.corridor.pool(), &filter).await.map_err(unread)?;
+        let mut found = store::list_bookings(&mut *self.reading(granted).await?, &filter).await.map_err(unread)?;
         let more = cut(&mut found, limit);
         let last = found.last().filter(|_| more).map(|last| {
             paging::encode_token(&BookingKey {
@@ -140,9 +142,10 @@ impl OperationDoor {
         read::maybe_code::<UnitCode>("unit_code", &asked.unit_code)?;
         let own = narrowed(granted, "");
         let after: Option<Uuid> = paging::decode_token(&asked.page_token)?;
-        let pool = self.corridor.pool();
+        let mut tx = self.reading(granted).await?;
         let mut found =
-            store::list_unfinished(pool, case.map(CaseId::uuid), &own, after, limit + 1).await.map_err(unread)?;
+            store::list_unfinished(&mut tx, case.map(CaseId::uuid), &own, after, limit + 1).await.map_err(unread)?;
+        drop(tx);
         let more = cut(&mut found, limit);
         let last = found.last().filter(|_| more).map(|last| paging::encode_token(&last.id.uuid()));
         let (now, rules) = (self.corridor.now().await?, self.corridor.rules().await?);
@@ -156,13 +159,12 @@ impl OperationDoor {
             next_page_token: last.unwrap_or_default(),
         })
     }
+}
 
-    async fn ends(&self, operations: &[Operation]) -> Result<BTreeMap<Uuid, Timestamp>, Refusal> {
-        let cases: Vec<Uuid> =
-            operations.iter().flat_map(|operation| &operation.cases).map(|case| case.uuid()).collect();
-        let ends = store::finish_by(self.corridor.pool(), &cases).await.map_err(unread)?;
-        Ok(ends.into_iter().collect())
-    }
+async fn ends(tx: &mut Reading, operations: &[Operation]) -> Result<BTreeMap<Uuid, Timestamp>, Refusal> {
+    let cases: Vec<Uuid> = operations.iter().flat_map(|operation| &operation.cases).map(|case| case.uuid()).collect();
+    let ends = store::finish_by(tx, &cases).await.map_err(unread)?;
+    Ok(ends.into_iter().collect())
 }
 
 fn end_of(operation: &Operation, ends: &BTreeMap<Uuid, Timestamp>) -> Option<Timestamp> {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use kit::service::StoreError;
+use kit::service::{StoreError, Tx};
 use scheduling_domain::{Booking, Officer, Operation};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
@@ -10,6 +10,23 @@ use uuid::Uuid;
 use vocab::OperationId;
 
 use super::{BookingRow, from_state};
+
+/// A transaction that only reads; it is rolled back when it is dropped.
+pub type Reading = sqlx::Transaction<'static, sqlx::Postgres>;
+
+/// Begins reading. For a unit it sees what that unit takes part in and nothing else, whatever the queries say.
+pub async fn begin(pool: &PgPool, unit: Option<&str>) -> Result<Reading, StoreError> {
+    let mut tx = pool.begin().await?;
+    if let Some(unit) = unit {
+        sqlx::query!(
+            "SELECT set_config('xiezhi.unit', $1, true) AS unit, set_config('role', 'scheduling_department', true) AS role",
+            unit
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+    }
+    Ok(tx)
+}
 
 /// Which operations a page holds.
 #[derive(Debug, Clone, Default)]
@@ -31,13 +48,13 @@ pub struct OperationFilter {
 }
 
 /// One operation.
-pub async fn find_operation(pool: &PgPool, id: OperationId) -> Result<Option<Operation>, StoreError> {
-    let state = sqlx::query_scalar!("SELECT state FROM operation WHERE id = $1", id.uuid()).fetch_optional(pool).await?;
+pub async fn find_operation(tx: &mut Tx, id: OperationId) -> Result<Option<Operation>, StoreError> {
+    let state = sqlx::query_scalar!("SELECT state FROM operation WHERE id = $1", id.uuid()).fetch_optional(tx).await?;
     state.map(|state| from_state("operation", id, state)).transpose()
 }
 
 /// A page of operations, newest proposal first.
-pub async fn list_operations(pool: &PgPool, filter: &OperationFilter) -> Result<Vec<Operation>, StoreError> {
+pub async fn list_operations(tx: &mut Tx, filter: &OperationFilter) -> Result<Vec<Operation>, StoreError> {
     let (after_at, after_id) = filter.after.unzip();
     let rows = sqlx::query!(
         "SELECT id, state
@@ -59,14 +76,14 @@ pub async fn list_operations(pool: &PgPool, filter: &OperationFilter) -> Result<
         after_id,
         filter.limit
     )
-    .fetch_all(pool)
+    .fetch_all(tx)
     .await?;
     rows.into_iter().map(|row| from_state("operation", row.id, row.state)).collect()
 }
 
 /// A page of operations that are not over, in the order of their ids.
 pub async fn list_unfinished(
-    pool: &PgPool,
+    tx: &mut Tx,
     case: Option<Uuid>,
     units: &[String],
     after: Option<Uuid>,
@@ -86,18 +103,18 @@ pub async fn list_unfinished(
         after,
         limit
     )
-    .fetch_all(pool)
+    .fetch_all(tx)
     .await?;
     rows.into_iter().map(|row| from_state("operation", row.id, row.state)).collect()
 }
 
 /// The statutory ends of these cases, as far as they are known.
-pub async fn finish_by(pool: &PgPool, cases: &[Uuid]) -> Result<Vec<(Uuid, Timestamp)>, StoreError> {
+pub async fn finish_by(tx: &mut Tx, cases: &[Uuid]) -> Result<Vec<(Uuid, Timestamp)>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT id, finish_by AS "finish_by!" FROM known_case WHERE id = ANY($1) AND finish_by IS NOT NULL"#,
         cases
     )
-    .fetch_all(pool)
+    .fetch_all(tx)
     .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.finish_by.to_jiff())).collect())
 }
@@ -118,13 +135,13 @@ pub struct WrittenRow {
 }
 
 /// What people wrote about an operation, oldest first.
-pub async fn list_written(pool: &PgPool, id: OperationId) -> Result<Vec<WrittenRow>, StoreError> {
+pub async fn list_written(tx: &mut Tx, id: OperationId) -> Result<Vec<WrittenRow>, StoreError> {
     let rows = sqlx::query_as!(
         WrittenRow,
         "SELECT id, verb, unit, words, at FROM written WHERE operation_id = $1 ORDER BY at, id",
         id.uuid()
     )
-    .fetch_all(pool)
+    .fetch_all(tx)
     .await?;
     Ok(rows)
 }
@@ -162,7 +179,7 @@ pub struct BookingFilter {
 }
 
 /// A page of bookings in the order of beginning.
-pub async fn list_bookings(pool: &PgPool, filter: &BookingFilter) -> Result<Vec<Booking>, StoreError> {
+pub async fn list_bookings(tx: &mut Tx, filter: &BookingFilter) -> Result<Vec<Booking>, StoreError> {
     let after = filter.after.as_ref();
     let rows = sqlx::query_as!(
         BookingRow,
@@ -187,14 +204,14 @@ pub async fn list_bookings(pool: &PgPool, filter: &BookingFilter) -> Result<Vec<
         after.map(|key| key.code.as_str()),
         filter.limit
     )
-    .fetch_all(pool)
+    .fetch_all(tx)
     .await?;
     rows.into_iter().map(Booking::try_from).collect()
 }
 
 /// A page of officers in the order of their codes.
 pub async fn list_officers(
-    pool: &PgPool,
+    tx: &mut Tx,
     unit: Option<&str>,
     after: Option<&str>,
     limit: i64,
@@ -209,7 +226,7 @@ pub async fn list_officers(
         after,
         limit
     )
-    .fetch_all(pool)
+    .fetch_all(tx)
     .await?;
     rows.into_iter().map(|row| from_state("officer", row.code, row.state)).collect()
 }

@@ -6,3 +6,4 @@ mod hearing;
 mod house;
 mod input;
 mod spine;
+mod walls;
