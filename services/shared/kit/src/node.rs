@@ -82,6 +82,8 @@ fn connect_options(url: &str, service: &str) -> anyhow::Result<PgConnectOptions>
         ("lock_timeout", "3s"),
         ("statement_timeout", "15s"),
         ("tcp_user_timeout", "10000"),
+        // A ROLLBACK where there is nothing to roll back is no news.
+        ("client_min_messages", "error"),
     ]))
 }
 
@@ -97,26 +99,29 @@ pub async fn migrate<S: Service>(database_url: &str, migrator: &Migrator, clock:
     Ok(())
 }
 
-async fn connect(settings: &Settings, service: &str, max_connections: u32) -> anyhow::Result<PgPool> {
-    PgPoolOptions::new()
-        .max_connections(max_connections)
+async fn connect(settings: &Settings, service: &str, options: PgPoolOptions) -> anyhow::Result<PgPool> {
+    options
         .acquire_timeout(Duration::from_secs(5))
-        // A caller that went away inside `begin()` leaves its session in a transaction; the next borrower must not work in it.
-        .before_acquire(|connection, _| {
-            Box::pin(async move {
-                sqlx::query("ROLLBACK").execute(connection).await?;
-                Ok(true)
-            })
-        })
         .connect_with(connect_options(&settings.database_url, service)?)
         .await
         .with_context(|| format!("the database of {service} does not answer"))
 }
 
+/// Reads through the doors may be dropped with their RPC, and one that is dropped inside `begin()` leaves its session in a
+/// transaction: the next borrower must not work in it. Decisions have tasks of their own and are never dropped.
+fn of_reads(settings: &Settings) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(settings.max_connections.div_ceil(2)).before_acquire(|connection, _| {
+        Box::pin(async move {
+            sqlx::query("ROLLBACK").execute(connection).await?;
+            Ok(true)
+        })
+    })
+}
+
 /// Starts a service over a database that is migrated: its corridor and every loop.
 pub async fn start<S: Service>(service: S, settings: &Settings) -> anyhow::Result<Node<S>> {
-    let pool = connect(settings, S::NAME, settings.max_connections).await?;
-    let reads = connect(settings, S::NAME, settings.max_connections.div_ceil(2)).await?;
+    let pool = connect(settings, S::NAME, PgPoolOptions::new().max_connections(settings.max_connections)).await?;
+    let reads = connect(settings, S::NAME, of_reads(settings)).await?;
     consumer::ensure_cursors(&pool, S::NAME, S::HEARS).await.context("the cursors")?;
     let client = nats::connect(&settings.nats, S::NAME).await.context("NATS")?;
     let corridor = Corridor::new(service, pool, reads);
