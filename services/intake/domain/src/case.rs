@@ -195,7 +195,7 @@ impl Case {
         Ok(if facts == self.facts { Vec::new() } else { vec![Event::FactsAdded { facts }] })
     }
 
-    fn involve(&self, mut units: BTreeSet<UnitCode>) -> Vec<Event> {
+    pub(crate) fn involve(&self, mut units: BTreeSet<UnitCode>) -> Vec<Event> {
         units.retain(|unit| !self.participants.contains(unit));
         if units.is_empty() { Vec::new() } else { vec![Event::UnitsInvolved { units }] }
     }

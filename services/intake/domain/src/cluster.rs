@@ -91,16 +91,18 @@ pub fn join(
     if !kind.follows() {
         return if head.stage.name().is_open() { Err(Refusal::RepeatOfOpen) } else { Ok(vec![linked]) };
     }
+    // Whoever handles the head handles its members' complaint, and so may know of them.
+    let linked = [vec![linked], later.involve(head.participants.clone())].concat();
     match &head.stage {
-        Stage::Registered { .. } if is_registered => Ok(vec![linked]),
+        Stage::Registered { .. } if is_registered => Ok(linked),
         Stage::Registered { .. } => Err(Refusal::HeadBehind),
-        Stage::Accepted(acceptance) => Ok([vec![linked], accepted_with(later, acceptance, notices, at)].concat()),
+        Stage::Accepted(acceptance) => Ok([linked, accepted_with(later, acceptance, notices, at)].concat()),
         Stage::Handled { acceptance, handling } => {
             let reply = [
                 Event::Answered { handling: crate::stage::Handling { notice: notices.reply, ..handling.clone() } },
                 Event::NoticeServed { notice: notices.reply, kind: NoticeKind::Reply, round: acceptance.round },
             ];
-            Ok([vec![linked], accepted_with(later, acceptance, notices, at), reply.to_vec()].concat())
+            Ok([linked, accepted_with(later, acceptance, notices, at), reply.to_vec()].concat())
         }
         other => Err(Refusal::HeadDone { stage: other.name() }),
     }

@@ -56,6 +56,31 @@ CREATE INDEX cases_stage ON cases (stage, id);
 CREATE INDEX cases_region ON cases (region text_pattern_ops, id);
 CREATE INDEX cases_units ON cases USING gin (units);
 
+-- The second wall: reads for a department run as this role, which sees the cases the unit has a share in and no others; never one
+-- that accuses it.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'intake_department') THEN
+    CREATE ROLE intake_department NOLOGIN;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+  NULL; -- another database of this server was made at the same moment
+END $$;
+DO $$
+BEGIN
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+     AND NOT pg_has_role(current_user, 'intake_department', 'MEMBER') THEN
+    EXECUTE format('GRANT intake_department TO %I', current_user);
+  END IF;
+END $$;
+GRANT SELECT ON cases TO intake_department;
+ALTER TABLE cases ENABLE ROW LEVEL SECURITY;
+ALTER TABLE cases FORCE ROW LEVEL SECURITY;
+CREATE POLICY cases_of_the_unit ON cases
+  USING (current_user <> 'intake_department'
+         OR (units ? current_setting('xiezhi.unit', true)
+             AND sealed_from IS DISTINCT FROM current_setting('xiezhi.unit', true)));
+
 -- Where earlier cases of the same problem are found.
 CREATE TABLE problem (
   town text NOT NULL,

@@ -9,13 +9,14 @@ use crate::wire::heard::{Heard, heard};
 /// The services whose events intake hears.
 pub const HEARS: &[&str] = &["assignment", "supervision", "evaluation"];
 
-/// The heads an event touches: its case, and with what is decided for a whole cluster its members.
+/// The heads an event touches: its case, and because what is said of a head concerns its members, the whole cluster.
 pub fn keys_of(envelope: &Envelope) -> Result<Keys<Needs>, Failed> {
     Ok(match heard(envelope)? {
-        Heard::Diagnosis { case, .. } | Heard::Involved { case, .. } => Keys::one(case.uuid()),
-        Heard::Handled { case, .. } | Heard::ClosingApproved { case, .. } | Heard::Reopen { case, .. } => {
-            cluster(case.uuid())
-        }
+        Heard::Diagnosis { case, .. }
+        | Heard::Involved { case, .. }
+        | Heard::Handled { case, .. }
+        | Heard::ClosingApproved { case, .. }
+        | Heard::Reopen { case, .. } => cluster(case.uuid()),
         Heard::AccountDisabled { .. } | Heard::Nothing => Keys::default(),
     })
 }

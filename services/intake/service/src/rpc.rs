@@ -35,19 +35,22 @@ impl Doors {
         self.corridor.pool()
     }
 
-    /// A case as this caller may know of it; a foreign one is answered like a missing one.
-    async fn shown(&self, granted: &Granted, case: Option<Case>) -> Result<Case, Refusal> {
-        let case = case.ok_or(NO_CASE)?;
-        let head = match (granted.access, case.follows()) {
-            (Access::Own, Some(head)) => read::find_case(self.pool(), head).await.map_err(unread)?,
-            _ => None,
-        };
-        if may_know(granted, &case, head.as_ref()) { Ok(case) } else { Err(NO_CASE) }
-    }
-
     async fn find_shown(&self, granted: &Granted, id: CaseId) -> Result<Case, Refusal> {
-        let found = read::find_case(self.pool(), id).await.map_err(unread)?;
-        self.shown(granted, found).await
+        let found = read::find_case(self.pool(), asking(granted), id).await.map_err(unread)?;
+        shown(granted, found)
+    }
+}
+
+/// A case as this caller may know of it; a foreign one is answered like a missing one.
+fn shown(granted: &Granted, case: Option<Case>) -> Result<Case, Refusal> {
+    case.filter(|case| may_know(granted, case)).ok_or(NO_CASE)
+}
+
+/// The unit that reads behind the second wall; none for the centre.
+fn asking(granted: &Granted) -> Option<&str> {
+    match granted.access {
+        Access::Any => None,
+        Access::Own => Some(granted.caller.unit.as_str()),
     }
 }
 

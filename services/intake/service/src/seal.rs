@@ -75,13 +75,13 @@ fn text_under(key: &DataKey, wrapped_key: Vec<u8>, case: Uuid, masked: &Words) -
 
 /// A confirmed masked text under the key the case has already.
 pub fn confirmed(vault: &Vault, case: CaseId, known: read::SealedText, words: &Words) -> Result<MaskedText, Refusal> {
-    let key = vault.unwrap(Owner::Case(case.uuid()), &known.wrapped_key)?;
+    let key = vault.open_key(Owner::Case(case.uuid()), &known.wrapped_key)?;
     text_under(&key, known.wrapped_key, case.uuid(), words)
 }
 
 /// A masked text, opened.
 pub fn open_text(vault: &Vault, case: CaseId, sealed: &read::SealedText) -> Result<Words, Refusal> {
-    let key = vault.unwrap(Owner::Case(case.uuid()), &sealed.wrapped_key)?;
+    let key = vault.open_key(Owner::Case(case.uuid()), &sealed.wrapped_key)?;
     Ok(Words {
         title: key.open_text(Place::MaskedTitle, case.uuid(), &sealed.masked_title)?,
         body: key.open_text(Place::MaskedBody, case.uuid(), &sealed.masked_body)?,
@@ -100,7 +100,7 @@ pub struct Opened {
 
 /// Opens a complainant. Only for a reveal whose entry is committed.
 pub fn open_complainant(vault: &Vault, id: Uuid, sealed: &read::SealedComplainant) -> Result<Opened, Refusal> {
-    let key = vault.unwrap(Owner::Complainant(id), &sealed.wrapped_key)?;
+    let key = vault.open_key(Owner::Complainant(id), &sealed.wrapped_key)?;
     let identity = key.open(Place::Identity, id, &sealed.identity)?;
     let identity = serde_json::from_slice(&identity)
         .map_err(|_| Refusal::Internal("an identity does not read back".to_owned()))?;

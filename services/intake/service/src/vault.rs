@@ -135,7 +135,7 @@ impl Vault {
     }
 
     /// A key from the database.
-    pub fn unwrap(&self, owner: Owner, wrapped: &[u8]) -> Result<DataKey, VaultError> {
+    pub fn open_key(&self, owner: Owner, wrapped: &[u8]) -> Result<DataKey, VaultError> {
         let key = Zeroizing::new(open(&self.wrapping, &owner.associated(), wrapped)?);
         let key = <[u8; KEY_BYTES]>::try_from(key.as_slice()).map_err(|_| VaultError::Seal)?;
         Ok(DataKey(Zeroizing::new(key)))
@@ -234,7 +234,7 @@ mod tests {
         let owner = Owner::Complainant(Uuid::from_u128(1));
         let (key, wrapped) = vault().new_key(owner).unwrap();
         let sealed = key.seal(Place::Identity, Uuid::from_u128(1), "陈某某".as_bytes()).unwrap();
-        let again = vault().unwrap(owner, &wrapped).unwrap();
+        let again = vault().open_key(owner, &wrapped).unwrap();
         assert_eq!(again.open_text(Place::Identity, Uuid::from_u128(1), &sealed).unwrap(), "陈某某");
         for wrong in [
             again.open(Place::Identity, Uuid::from_u128(2), &sealed),
@@ -259,9 +259,9 @@ mod tests {
     fn a_wrapped_key_is_its_owners_and_the_masters_alone() {
         let owner = Owner::Complainant(Uuid::from_u128(1));
         let (_, wrapped) = vault().new_key(owner).unwrap();
-        assert!(vault().unwrap(Owner::Case(Uuid::from_u128(1)), &wrapped).is_err());
-        assert!(vault().unwrap(Owner::Complainant(Uuid::from_u128(2)), &wrapped).is_err());
-        assert!(Vault::new(&[8; 32]).unwrap().unwrap(owner, &wrapped).is_err());
+        assert!(vault().open_key(Owner::Case(Uuid::from_u128(1)), &wrapped).is_err());
+        assert!(vault().open_key(Owner::Complainant(Uuid::from_u128(2)), &wrapped).is_err());
+        assert!(Vault::new(&[8; 32]).unwrap().open_key(owner, &wrapped).is_err());
         assert_eq!(Vault::new(&[7; 31]).unwrap_err(), VaultError::MasterKey);
     }
 

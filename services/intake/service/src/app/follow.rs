@@ -1,10 +1,11 @@
 //! What follows here from what other services said.
 
-use intake_domain::Command;
-use intake_domain::{Case, Handling, Stage, StageName};
+use std::collections::BTreeSet;
+
+use intake_domain::{Case, Command, Handling, Stage, StageName, Suggestion};
 use kit::context::Context;
 use kit::service::Failed;
-use vocab::CaseId;
+use vocab::{CaseId, UnitCode};
 
 use super::{carry, followers, new_notice};
 use crate::error::failed;
@@ -15,17 +16,8 @@ use crate::wire::heard::Heard;
 /// Follows an event.
 pub fn follow(unit: &mut Unit, cx: &mut Context<Rules>, heard: Heard) -> Result<(), Failed> {
     match heard {
-        Heard::Diagnosis { case, suggestion, units, body } => {
-            let before = find(unit, case)?;
-            let events = before.decide(Command::Diagnose { suggestion, units }, cx.now());
-            let events = events.map_err(|error| failed(before.number.as_str(), &error))?;
-            if !events.is_empty() {
-                unit.diagnoses.put(case, body);
-            }
-            carry(unit, cx, before, &events);
-            Ok(())
-        }
-        Heard::Involved { case, units } => one(unit, cx, case, Command::Involve { units }).map(drop),
+        Heard::Diagnosis { case, suggestion, units, body } => diagnosed(unit, cx, case, suggestion, units, body),
+        Heard::Involved { case, units } => involved(unit, cx, case, &units),
         Heard::Handled { case, lead, conclusion, at, round } => {
             handled(unit, cx, case, &Handling { at, lead, conclusion, notice: new_notice(cx) }, round)
         }
@@ -47,6 +39,35 @@ fn one(unit: &mut Unit, cx: &mut Context<Rules>, id: CaseId, command: Command) -
     let case = find(unit, id)?;
     let events = case.decide(command, cx.now()).map_err(|error| failed(case.number.as_str(), &error))?;
     Ok(carry(unit, cx, case, &events))
+}
+
+fn diagnosed(
+    unit: &mut Unit,
+    cx: &mut Context<Rules>,
+    id: CaseId,
+    suggestion: Suggestion,
+    units: BTreeSet<UnitCode>,
+    body: Vec<u8>,
+) -> Result<(), Failed> {
+    let case = find(unit, id)?;
+    let events = case
+        .decide(Command::Diagnose { suggestion, units: units.clone() }, cx.now())
+        .map_err(|error| failed(case.number.as_str(), &error))?;
+    if events.is_empty() {
+        return Ok(());
+    }
+    unit.diagnoses.put(id, body);
+    carry(unit, cx, case, &events);
+    involved(unit, cx, id, &units)
+}
+
+/// Whoever has to do with a head has to do with its members.
+fn involved(unit: &mut Unit, cx: &mut Context<Rules>, id: CaseId, units: &BTreeSet<UnitCode>) -> Result<(), Failed> {
+    one(unit, cx, id, Command::Involve { units: units.clone() })?;
+    for member in followers(unit, id).into_iter().filter(|case| case.stage.name().is_open()) {
+        one(unit, cx, member.id, Command::Involve { units: units.clone() })?;
+    }
+    Ok(())
 }
 
 /// 答复: to the head's complainant and to each member's that is handled in this round.

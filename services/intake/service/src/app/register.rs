@@ -1,8 +1,9 @@
 //! 登记: a complaint gets its number, and where the pack allows it, is accepted in the same breath.
 
-use intake_domain::Command;
+use std::collections::BTreeSet;
+
 use intake_domain::{
-    Candidate, Case, CaseNumber, LinkKind, Neighbour, Seeker, Stage, TrackingCode, Windows, candidates,
+    Candidate, Case, CaseNumber, Command, LinkKind, Neighbour, Seeker, Stage, TrackingCode, Windows, candidates,
 };
 use jiff::Timestamp;
 use kit::context::Context;
@@ -157,25 +158,38 @@ fn keep(unit: &mut Unit, wanted: &Registration, at: Timestamp) {
 /// Earlier cases: those the store found, and those registered a moment ago in the same group.
 fn find_candidates(unit: &Unit, wanted: &Registration, at: Timestamp) -> Vec<Candidate> {
     let mut neighbours: Vec<Neighbour> = unit.neighbours.get(&wanted.id.uuid()).cloned().unwrap_or_default();
-    let just_now = unit.problems.rows().iter().filter_map(|id| unit.cases.get(id));
-    neighbours.extend(just_now.filter(|case| case.facts.region.town() == wanted.facts.region.town()).map(|case| {
-        Neighbour {
-            id: case.id,
-            number: case.number.clone(),
-            matters: case.facts.matters.clone(),
-            region: case.facts.region.clone(),
-            object_type: case.facts.object_type.clone(),
-            registered_at: case.registered_at,
-            stage: case.stage.name(),
-            head: case.follows(),
-            same_complainant: unit
-                .digests
-                .rows()
-                .iter()
-                .any(|known| known.case_id == case.id && wanted.digests.contains(&known.digest)),
-            sealed: case.sealed_from.is_some(),
-        }
-    }));
+    neighbours.extend(just_now(unit, wanted));
     let seeker = Seeker { id: wanted.id, facts: &wanted.facts, registered_at: at };
     candidates(seeker, &neighbours, Windows::default(), MOST_CANDIDATES)
+}
+
+/// The last few of the same group with a matter and the town in common, and every one by the same complainant.
+fn just_now(unit: &Unit, wanted: &Registration) -> Vec<Neighbour> {
+    let same: BTreeSet<CaseId> = unit
+        .digests
+        .rows()
+        .iter()
+        .filter(|known| wanted.digests.contains(&known.digest))
+        .map(|known| known.case_id)
+        .collect();
+    let is_near = |case: &&Case| {
+        case.facts.region.town() == wanted.facts.region.town()
+            && case.facts.matters.iter().any(|matter| wanted.facts.matters.contains(matter))
+    };
+    let newest = unit.problems.rows().iter().rev();
+    let near = newest.filter_map(|id| unit.cases.get(id)).filter(is_near).take(MOST_CANDIDATES).map(|case| case.id);
+    let found: BTreeSet<CaseId> = near.chain(same.iter().copied()).collect();
+    let neighbour = |case: &Case| Neighbour {
+        id: case.id,
+        number: case.number.clone(),
+        matters: case.facts.matters.clone(),
+        region: case.facts.region.clone(),
+        object_type: case.facts.object_type.clone(),
+        registered_at: case.registered_at,
+        stage: case.stage.name(),
+        head: case.follows(),
+        same_complainant: same.contains(&case.id),
+        sealed: case.sealed_from.is_some(),
+    };
+    found.iter().filter_map(|id| unit.cases.get(id)).map(neighbour).collect()
 }

@@ -81,7 +81,7 @@ impl Doors {
         let sealed = read::find_complainant(self.pool(), case.complainant).await.map_err(unread)?;
         let sealed = sealed.ok_or_else(|| app::reveal::forgotten(case.number.as_str()))?;
         let owner = Owner::Complainant(case.complainant);
-        let key = self.corridor.service().vault().unwrap(owner, &sealed.wrapped_key)?;
+        let key = self.corridor.service().vault().open_key(owner, &sealed.wrapped_key)?;
         let id = Uuid::now_v7();
         Ok(SealedReason { id, sealed: key.seal(Place::Considered, id, words.as_bytes())? })
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use intake_domain::{Case, Seeker, Windows, candidates};
-use kit::caller::{Access, Granted};
+use kit::caller::Granted;
 use kit::paging::{decode_token, encode_token, page_size};
 use kit::refusal::Refusal;
 use prost::Message as _;
@@ -13,7 +13,7 @@ use vocab::CaseId;
 use xiezhi_proto::assignment::v1::DiagnosisMade;
 use xiezhi_proto::intake::v1 as proto;
 
-use super::{Answers, Doors, unread};
+use super::{Answers, Doors, asking, shown, unread};
 use crate::error::NO_CASE;
 use crate::store::read;
 use crate::wire::request::{self as wire, CaseName};
@@ -29,11 +29,11 @@ impl Answers<proto::GetCaseRequest> for Doors {
     async fn answer_to(&self, request: Request<proto::GetCaseRequest>) -> Result<Self::Answer, Refusal> {
         let granted = Granted::of(&request)?;
         let found = match wire::case_name(request.get_ref())? {
-            CaseName::Id(id) => read::find_case(self.pool(), id).await,
-            CaseName::Number(number) => read::find_by_number(self.pool(), &number).await,
+            CaseName::Id(id) => read::find_case(self.pool(), asking(&granted), id).await,
+            CaseName::Number(number) => read::find_by_number(self.pool(), asking(&granted), &number).await,
         };
-        let case = self.shown(&granted, found.map_err(unread)?).await?;
-        let members = read::members_of(self.pool(), &[case.id.uuid()]).await.map_err(unread)?;
+        let case = shown(&granted, found.map_err(unread)?)?;
+        let members = read::members_of(self.pool(), asking(&granted), &[case.id.uuid()]).await.map_err(unread)?;
         let members: Vec<CaseId> = members.into_iter().map(|(_, member)| member).collect();
         let diagnosis = read::find_diagnosis(self.pool(), case.id).await.map_err(unread)?;
         let diagnosis = diagnosis
@@ -52,13 +52,13 @@ impl Answers<proto::ListCasesRequest> for Doors {
         let request = request.get_ref();
         let size = page_size(request.page_size, 50, 200)?;
         let after: Option<Uuid> = decode_token(&request.page_token)?;
-        let mut filter = wire::filter(request)?;
-        filter.shown_to = (granted.access == Access::Own).then(|| granted.caller.unit.clone());
-        let mut cases = read::list_cases(self.pool(), &filter, after, size + 1).await.map_err(unread)?;
+        let filter = wire::filter(request)?;
+        let mut cases =
+            read::list_cases(self.pool(), asking(&granted), &filter, after, size + 1).await.map_err(unread)?;
         let next_page_token = next_page(&mut cases, size, |case| case.id.uuid());
         let ids: Vec<Uuid> = cases.iter().map(|case| case.id.uuid()).collect();
         let mut members: BTreeMap<CaseId, Vec<CaseId>> = BTreeMap::new();
-        for (head, member) in read::members_of(self.pool(), &ids).await.map_err(unread)? {
+        for (head, member) in read::members_of(self.pool(), asking(&granted), &ids).await.map_err(unread)? {
             members.entry(head).or_default().push(member);
         }
         let shown = |case: &Case| answer::case(case, members.get(&case.id).map_or(&[][..], Vec::as_slice));

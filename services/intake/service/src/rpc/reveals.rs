@@ -52,7 +52,7 @@ impl Answers<proto::RevealContactRequest> for Doors {
 impl Doors {
     async fn sealed_why(&self, case: &intake_domain::Case, id: Uuid, why: &str) -> Result<Vec<u8>, Refusal> {
         let text = read::find_text(self.pool(), case.id).await.map_err(unread)?.ok_or(NO_CASE)?;
-        let key = self.corridor.service().vault().unwrap(Owner::Case(case.id.uuid()), &text.wrapped_key)?;
+        let key = self.corridor.service().vault().open_key(Owner::Case(case.id.uuid()), &text.wrapped_key)?;
         Ok(key.seal(Place::Reason, id, why.as_bytes())?)
     }
 
@@ -104,7 +104,7 @@ impl Answers<proto::ListRevealsRequest> for Doors {
         let vault = self.corridor.service().vault();
         let mut reveals = Vec::with_capacity(rows.len());
         for (entry, wrapped_key) in rows {
-            let key = vault.unwrap(Owner::Case(entry.case_id.uuid()), &wrapped_key)?;
+            let key = vault.open_key(Owner::Case(entry.case_id.uuid()), &wrapped_key)?;
             let reason = key.open_text(Place::Reason, entry.id, &entry.reason)?;
             reveals.push(answer::reveal(&entry, reason));
         }

@@ -6,10 +6,10 @@ use intake_domain::{CaseNumber, Neighbour, Windows};
 use kit::service::{Keys, StoreError, Tx};
 use kit::unit::Table;
 use uuid::Uuid;
-use vocab::{CaseId, MatterCode, ObjectTypeCode, RegionCode};
+use vocab::{CaseId, ObjectTypeCode, RegionCode};
 
 use super::{case_of, stage_of};
-use crate::unit::{Needs, Unit};
+use crate::unit::{Needs, Seeking, Unit};
 
 /// How many earlier cases of one problem are compared with a new one.
 const MOST_NEIGHBOURS: i64 = 20;
@@ -87,65 +87,106 @@ async fn quotas(tx: &mut Tx, accounts: &BTreeSet<String>) -> Result<Table<String
     Ok(Table::loaded(rows.into_iter().map(|row| (row.account, row.used))))
 }
 
-/// Earlier cases of the same problem or by the same complainant, for each new case.
+/// Earlier cases of the same problem or by the same complainant, for each new case. Asked once for each problem and each hash of the
+/// batch, because a hundred complaints of one evening are often about three problems.
 pub(super) async fn neighbours(tx: &mut Tx, needs: &Needs) -> Result<BTreeMap<Uuid, Vec<Neighbour>>, StoreError> {
-    let windows = Windows::default();
-    let mut wanted: Vec<(Uuid, String, String)> = Vec::new();
-    let mut hashes: Vec<(Uuid, Vec<u8>)> = Vec::new();
-    for (seeker, seeking) in &needs.seekers {
-        let matters = seeking.matters.iter();
-        wanted.extend(matters.map(|matter| (*seeker, seeking.town.to_string(), matter.to_string())));
-        hashes.extend(seeking.digests.iter().map(|digest| (*seeker, digest.clone())));
+    let mut problems: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut hashes: BTreeSet<Vec<u8>> = BTreeSet::new();
+    for seeking in needs.seekers.values() {
+        problems.extend(seeking.matters.iter().map(|matter| (seeking.town.to_string(), matter.to_string())));
+        hashes.extend(seeking.digests.iter().cloned());
     }
-    let seekers: Vec<Uuid> = wanted.iter().map(|(seeker, _, _)| *seeker).collect();
-    let towns: Vec<String> = wanted.iter().map(|(_, town, _)| town.clone()).collect();
-    let matters: Vec<String> = wanted.iter().map(|(_, _, matter)| matter.clone()).collect();
-    let (hashed, digests): (Vec<Uuid>, Vec<Vec<u8>>) = hashes.into_iter().unzip();
-    let rows = sqlx::query!(
+    let (towns, matters): (Vec<String>, Vec<String>) = problems.into_iter().unzip();
+    let digests: Vec<Vec<u8>> = hashes.into_iter().collect();
+    let rows = sqlx::query_as!(
+        NeighbourRow,
         r#"WITH near AS (
-             SELECT w.seeker, p.case_id, false AS same
-             FROM UNNEST($1::uuid[], $2::text[], $3::text[]) AS w (seeker, town, matter)
+             SELECT w.town, w.matter, NULL::bytea AS digest, p.case_id
+             FROM UNNEST($1::text[], $2::text[]) AS w (town, matter)
              CROSS JOIN LATERAL (
                SELECT case_id FROM problem
-               WHERE town = w.town AND matter = w.matter AND registered_at > bus.now() - make_interval(days => $6)
-               ORDER BY registered_at DESC LIMIT $7) p
+               WHERE town = w.town AND matter = w.matter AND registered_at > bus.now() - make_interval(days => $4)
+               ORDER BY registered_at DESC, case_id DESC LIMIT $5) p
              UNION ALL
-             SELECT h.seeker, d.case_id, true
-             FROM UNNEST($4::uuid[], $5::bytea[]) AS h (seeker, digest)
+             SELECT NULL, NULL, h.digest, d.case_id
+             FROM UNNEST($3::bytea[]) AS h (digest)
              CROSS JOIN LATERAL (
-               SELECT case_id FROM complainant_digest WHERE digest = h.digest ORDER BY case_id DESC LIMIT $7) d)
-           SELECT n.seeker AS "seeker!", bool_or(n.same) AS "same!", c.id, c.number, c.matters, c.region, c.object_type,
-                  c.registered_at, c.stage, c.head_id, c.sealed_from IS NOT NULL AS "sealed!"
-           FROM near n JOIN cases c ON c.id = n.case_id
-           GROUP BY n.seeker, c.id"#,
-        &seekers,
+               SELECT case_id FROM complainant_digest WHERE digest = h.digest ORDER BY case_id DESC LIMIT $5) d)
+           SELECT n.town, n.matter, n.digest, c.id, c.number, c.matters, c.region, c.object_type, c.registered_at, c.stage,
+                  c.head_id, c.sealed_from IS NOT NULL AS "sealed!"
+           FROM near n JOIN cases c ON c.id = n.case_id"#,
         &towns,
         &matters,
-        &hashed,
         &digests,
-        i32::from(windows.problem_days),
+        i32::from(Windows::default().problem_days),
         MOST_NEIGHBOURS
     )
     .fetch_all(tx)
     .await?;
-    let mut found: BTreeMap<Uuid, Vec<Neighbour>> = BTreeMap::new();
-    for row in rows {
+    let mut by_problem: BTreeMap<(String, String), Vec<Neighbour>> = BTreeMap::new();
+    let mut by_digest: BTreeMap<Vec<u8>, Vec<Neighbour>> = BTreeMap::new();
+    for mut row in rows {
+        let (problem, digest) = (row.town.take().zip(row.matter.take()), row.digest.take());
+        let neighbour = Neighbour::try_from(row)?;
+        match (problem, digest) {
+            (Some(problem), _) => by_problem.entry(problem).or_default().push(neighbour),
+            (None, Some(digest)) => by_digest.entry(digest).or_default().push(neighbour),
+            (None, None) => {}
+        }
+    }
+    Ok(needs.seekers.iter().map(|(seeker, seeking)| (*seeker, found_by(seeking, &by_problem, &by_digest))).collect())
+}
+
+/// What one new case finds; a case that is found by problem and by complainant is found once, as the complainant's.
+fn found_by(
+    seeking: &Seeking,
+    by_problem: &BTreeMap<(String, String), Vec<Neighbour>>,
+    by_digest: &BTreeMap<Vec<u8>, Vec<Neighbour>>,
+) -> Vec<Neighbour> {
+    let mut found: BTreeMap<CaseId, Neighbour> = BTreeMap::new();
+    for matter in &seeking.matters {
+        let near = by_problem.get(&(seeking.town.to_string(), matter.to_string())).into_iter().flatten();
+        found.extend(near.map(|neighbour| (neighbour.id, neighbour.clone())));
+    }
+    for digest in &seeking.digests {
+        let same = by_digest.get(digest).into_iter().flatten();
+        found.extend(same.map(|neighbour| (neighbour.id, Neighbour { same_complainant: true, ..neighbour.clone() })));
+    }
+    found.into_values().collect()
+}
+
+struct NeighbourRow {
+    town: Option<String>,
+    matter: Option<String>,
+    digest: Option<Vec<u8>>,
+    id: Uuid,
+    number: String,
+    matters: serde_json::Value,
+    region: String,
+    object_type: String,
+    registered_at: jiff_sqlx::Timestamp,
+    stage: String,
+    head_id: Option<Uuid>,
+    sealed: bool,
+}
+
+impl TryFrom<NeighbourRow> for Neighbour {
+    type Error = StoreError;
+
+    fn try_from(row: NeighbourRow) -> Result<Self, StoreError> {
         let unreadable = |reason: String| StoreError::Unreadable { table: "cases", id: row.id.to_string(), reason };
         let word = |error: vocab::Malformed| unreadable(error.to_string());
-        let matters: Vec<MatterCode> =
-            serde_json::from_value(row.matters.clone()).map_err(|error| unreadable(error.to_string()))?;
-        found.entry(row.seeker).or_default().push(Neighbour {
+        Ok(Self {
             id: CaseId::new(row.id),
             number: row.number.parse::<CaseNumber>().map_err(word)?,
-            matters,
-            region: RegionCode::new(row.region.clone()).map_err(word)?,
-            object_type: ObjectTypeCode::new(row.object_type.clone()).map_err(word)?,
+            matters: serde_json::from_value(row.matters).map_err(|error| unreadable(error.to_string()))?,
+            region: RegionCode::new(row.region).map_err(word)?,
+            object_type: ObjectTypeCode::new(row.object_type).map_err(word)?,
             registered_at: row.registered_at.to_jiff(),
             stage: stage_of(&row.stage, row.id)?,
             head: row.head_id.map(CaseId::new),
-            same_complainant: row.same,
+            same_complainant: false,
             sealed: row.sealed,
-        });
+        })
     }
-    Ok(found)
 }

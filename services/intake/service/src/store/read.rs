@@ -11,16 +11,62 @@ use vocab::{CaseId, Channel, MatterCode, NoticeId, RegionCode};
 use super::{case_of, load};
 use crate::unit::{Needs, Notice, NoticeContent, Reveal, Seeking};
 
-/// A case, if there is one.
-pub async fn find_case(pool: &PgPool, id: CaseId) -> Result<Option<Case>, StoreError> {
-    let row = sqlx::query!("SELECT id, state FROM cases WHERE id = $1", id.uuid()).fetch_optional(pool).await?;
+/// A connection for a read: for a unit behind the second wall, where the database itself shows the unit's rows and no others.
+enum Reading {
+    Plain(sqlx::pool::PoolConnection<sqlx::Postgres>),
+    Walled(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl Reading {
+    async fn begin(pool: &PgPool, unit: Option<&str>) -> Result<Self, StoreError> {
+        let Some(unit) = unit else { return Ok(Self::Plain(pool.acquire().await?)) };
+        let mut tx = pool.begin().await?;
+        sqlx::query!(
+            "SELECT set_config('xiezhi.unit', $1, true) AS unit, set_config('role', 'intake_department', true) AS role",
+            unit
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        Ok(Self::Walled(tx))
+    }
+
+    fn connection(&mut self) -> &mut sqlx::PgConnection {
+        match self {
+            Self::Plain(connection) => connection,
+            Self::Walled(tx) => tx,
+        }
+    }
+
+    /// Unit and role end here, and not when the connection happens to be used again.
+    async fn end(self) -> Result<(), StoreError> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Walled(tx) => Ok(tx.rollback().await?),
+        }
+    }
+}
+
+/// A case, if there is one, for this unit or for the centre.
+pub async fn find_case(pool: &PgPool, unit: Option<&str>, id: CaseId) -> Result<Option<Case>, StoreError> {
+    let mut reading = Reading::begin(pool, unit).await?;
+    let row = sqlx::query!("SELECT id, state FROM cases WHERE id = $1", id.uuid())
+        .fetch_optional(reading.connection())
+        .await?;
+    reading.end().await?;
     row.map(|row| case_of(row.id, row.state)).transpose()
 }
 
-/// The case with this number.
-pub async fn find_by_number(pool: &PgPool, number: &CaseNumber) -> Result<Option<Case>, StoreError> {
-    let row =
-        sqlx::query!("SELECT id, state FROM cases WHERE number = $1", number.as_str()).fetch_optional(pool).await?;
+/// The case with this number, for this unit or for the centre.
+pub async fn find_by_number(
+    pool: &PgPool,
+    unit: Option<&str>,
+    number: &CaseNumber,
+) -> Result<Option<Case>, StoreError> {
+    let mut reading = Reading::begin(pool, unit).await?;
+    let row = sqlx::query!("SELECT id, state FROM cases WHERE number = $1", number.as_str())
+        .fetch_optional(reading.connection())
+        .await?;
+    reading.end().await?;
     row.map(|row| case_of(row.id, row.state)).transpose()
 }
 
@@ -32,11 +78,17 @@ pub async fn find_by_tracking(pool: &PgPool, code: &TrackingCode) -> Result<Opti
     row.map(|row| case_of(row.id, row.state)).transpose()
 }
 
-/// The cases that follow these heads, each with its head.
-pub async fn members_of(pool: &PgPool, heads: &[Uuid]) -> Result<Vec<(CaseId, CaseId)>, StoreError> {
+/// The cases that follow these heads, each with its head, as this unit or the centre may know of them.
+pub async fn members_of(
+    pool: &PgPool,
+    unit: Option<&str>,
+    heads: &[Uuid],
+) -> Result<Vec<(CaseId, CaseId)>, StoreError> {
+    let mut reading = Reading::begin(pool, unit).await?;
     let rows = sqlx::query!(r#"SELECT head_id AS "head!", id FROM cases WHERE head_id = ANY($1) ORDER BY id"#, heads)
-        .fetch_all(pool)
+        .fetch_all(reading.connection())
         .await?;
+    reading.end().await?;
     Ok(rows.into_iter().map(|row| (CaseId::new(row.head), CaseId::new(row.id))).collect())
 }
 
@@ -59,17 +111,17 @@ pub struct CaseFilter {
     pub heads_only: bool,
     /// Only the members of this head.
     pub head: Option<CaseId>,
-    /// Only what this unit may know of.
-    pub shown_to: Option<String>,
 }
 
-/// A page of cases, newest first, beginning after one.
+/// A page of cases for this unit or for the centre, newest first, beginning after one.
 pub async fn list_cases(
     pool: &PgPool,
+    unit: Option<&str>,
     filter: &CaseFilter,
     after: Option<Uuid>,
     size: i64,
 ) -> Result<Vec<Case>, StoreError> {
+    let mut reading = Reading::begin(pool, unit).await?;
     let rows = sqlx::query!(
         "SELECT id, state FROM cases
          WHERE ($1::uuid IS NULL OR id < $1)
@@ -81,9 +133,8 @@ pub async fn list_cases(
            AND ($7::timestamptz IS NULL OR registered_at < $7)
            AND (NOT $8::bool OR head_id IS NULL)
            AND ($9::uuid IS NULL OR head_id = $9)
-           AND ($10::text IS NULL OR (units ? $10 AND sealed_from IS DISTINCT FROM $10))
          ORDER BY id DESC
-         LIMIT $11",
+         LIMIT $10",
         after,
         filter.stage.map(StageName::as_str),
         filter.region.as_ref().map(RegionCode::as_str),
@@ -93,11 +144,11 @@ pub async fn list_cases(
         filter.before.map(ToSqlx::to_sqlx) as _,
         filter.heads_only,
         filter.head.map(Uuid::from),
-        filter.shown_to.as_deref(),
         size
     )
-    .fetch_all(pool)
+    .fetch_all(reading.connection())
     .await?;
+    reading.end().await?;
     rows.into_iter().map(|row| case_of(row.id, row.state)).collect()
 }
 

@@ -317,6 +317,5 @@ pub fn filter(request: &proto::ListCasesRequest) -> Result<CaseFilter, Refusal> 
         before,
         heads_only: request.heads_only,
         head: head.flatten(),
-        shown_to: None,
     })
 }

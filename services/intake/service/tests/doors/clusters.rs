@@ -123,7 +123,6 @@ async fn a_dissatisfied_member_reopens_itself_and_the_head_and_nobody_who_was_sa
         callback_id: command(),
         upheld,
         decided_at: Some(words::write::time(at("2026-03-20 10:00"))),
-        ..Default::default()
     };
     evaluation.say(&ids[1], panel(false)).await;
     house.heard(&evaluation).await;

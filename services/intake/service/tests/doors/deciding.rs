@@ -212,7 +212,7 @@ async fn of_many_who_decide_at_once_one_wins() {
     let (_replica, doors) = house.replica().await;
     let case = house.register(barbecue("陈某某", "13805730001")).await;
     let decide = async |nth: usize| {
-        let doors = if nth % 2 == 0 { &house.doors } else { &doors };
+        let doors = if nth.is_multiple_of(2) { &house.doors } else { &doors };
         let withdraw = proto::WithdrawCaseRequest { command_id: command(), case_id: case.case_id.clone() };
         doors.withdraw_case(by(&clerk(), withdraw)).await.is_ok()
     };

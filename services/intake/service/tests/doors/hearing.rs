@@ -93,13 +93,68 @@ async fn departments_see_what_they_have_a_share_in_and_nothing_else() {
         let page = house.doors.list_cases(by(&department(unit), proto::ListCasesRequest::default())).await.unwrap();
         page.into_inner().cases.len()
     };
-    assert_eq!((list("HB").await, list("ZF").await), (1, 0));
+    assert_eq!((list("HB").await, list("ZF").await), (2, 0));
     let facts = |unit: &str| {
         let declared = declared(&[("noise.over_standard", "true")]);
         by(&department(unit), proto::AddCaseFactsRequest { command_id: command(), case_id: shared.clone(), declared })
     };
     house.doors.add_case_facts(facts("HB")).await.unwrap();
     assert_eq!(house.doors.add_case_facts(facts("ZF")).await.unwrap_err().code(), tonic::Code::NotFound);
+}
+
+#[tokio::test]
+async fn the_database_itself_shows_a_unit_its_own_cases_and_no_others() {
+    let house = House::open().await;
+    let neighbour = house.neighbour(Assignment).await;
+    let shared = house.register(barbecue("陈某某", "13805730001")).await.case_id;
+    house.register(barbecue("李某某", "13805730002")).await;
+    let accused = proto::RegisterCaseRequest { accused_unit: "HB".to_owned(), ..barbecue("王某某", "13805730003") };
+    let accused = house.register(accused).await.case_id;
+    for case in [&shared, &accused] {
+        neighbour.say(case, diagnosis(case)).await;
+    }
+    house.heard(&neighbour).await;
+    let seen = async |setting: &str| {
+        let mut tx = house.pool().begin().await.unwrap();
+        sqlx::query("SELECT set_config('xiezhi.unit', $1, true)").bind(setting).execute(&mut *tx).await.unwrap();
+        sqlx::query("SET LOCAL ROLE intake_department").execute(&mut *tx).await.unwrap();
+        let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM cases").fetch_one(&mut *tx).await.unwrap();
+        let vault = sqlx::query("SELECT * FROM complainant").execute(&mut *tx).await;
+        assert!(vault.unwrap_err().to_string().contains("permission denied"));
+        seen
+    };
+    assert_eq!((seen("").await, seen("ZF").await, seen("HB").await, seen("SJ").await), (0, 2, 1, 0));
+    let all: i64 = sqlx::query_scalar("SELECT count(*) FROM cases").fetch_one(house.pool()).await.unwrap();
+    assert_eq!(all, 3, "afterwards the same connections see everything again");
+}
+
+#[tokio::test]
+async fn requests_of_many_units_at_once_never_mix() {
+    let house = House::open().await;
+    let neighbour = house.neighbour(Assignment).await;
+    let units = ["ZF", "HB", "GA", "SJ"];
+    let mut own = Vec::new();
+    for (nth, unit) in units.iter().enumerate() {
+        let case = house.register(barbecue("陈某某", &format!("1380573000{nth}"))).await.case_id;
+        let opened = assignment::ConsultationOpened {
+            case_id: case.clone(),
+            consultation_id: command(),
+            unit_codes: vec![(*unit).to_owned()],
+            answer_deadline: None,
+        };
+        neighbour.say(&case, opened).await;
+        own.push(case);
+    }
+    house.heard(&neighbour).await;
+    let list = async |nth: usize| {
+        let granted = department(units[nth % 4]);
+        let page = house.doors.list_cases(by(&granted, proto::ListCasesRequest::default())).await.unwrap();
+        let seen: Vec<String> = page.into_inner().cases.into_iter().map(|case| case.case_id).collect();
+        assert_eq!(seen, std::slice::from_ref(&own[nth % 4]));
+    };
+    for round in 0..10 {
+        futures::future::join_all((0..100).map(|nth| list(round * 100 + nth))).await;
+    }
 }
 
 #[tokio::test]

@@ -220,7 +220,7 @@ impl House {
 
     /// Turns the clock.
     pub async fn turn(&self, to: &str) {
-        self.intake.bus.turn(Uuid::now_v7(), at(to)).await.unwrap();
+        self.intake.bus.turn(Uuid::now_v7(), at(to), None).await.unwrap();
     }
 
     /// The database, for looking where no door leads.

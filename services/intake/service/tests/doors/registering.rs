@@ -46,10 +46,10 @@ async fn numbers_have_no_gap_though_many_register_at_once_on_two_replicas_and_so
     let (_replica, doors) = house.replica().await;
     let one = async |nth: usize| {
         let mut request = barbecue("陈某某", &format!("1380573{nth:04}"));
-        if nth % 5 == 0 {
+        if nth.is_multiple_of(5) {
             request.facts.as_mut().unwrap().matter_codes = vec!["no.such.matter".to_owned()];
         }
-        let doors = if nth % 2 == 0 { &house.doors } else { &doors };
+        let doors = if nth.is_multiple_of(2) { &house.doors } else { &doors };
         doors.register_case(by(&clerk(), request)).await.map(|answer| answer.into_inner().case_no)
     };
     let answers = futures::future::join_all((0..100).map(one)).await;
