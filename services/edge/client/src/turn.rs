@@ -126,9 +126,15 @@ fn stand(clocks: &BTreeMap<String, GetClockResponse>) -> Result<Stand, TurnError
 async fn all_to(centre: &Centre, turn_id: Uuid, to: Timestamp) -> Result<(), Error> {
     // Each stop has an id of its own that follows from the turn's, so a repeated turn repeats its stops.
     let step_id = Uuid::new_v5(&turn_id, to.to_string().as_bytes());
+    // One real moment for all five, so that their clocks agree however long each call takes.
+    let as_of = Timestamp::now();
     try_join_all(crate::SERVICES.map(|service| async move {
-        let request =
-            TurnClockRequest { service: service.to_owned(), turn_id: step_id.to_string(), to: Some(proto_time(to)) };
+        let request = TurnClockRequest {
+            service: service.to_owned(),
+            turn_id: step_id.to_string(),
+            to: Some(proto_time(to)),
+            as_of: Some(proto_time(as_of)),
+        };
         centre.read(|| crate::call!(centre.bus(service).turn_clock(request.clone()))).await
     }))
     .await?;

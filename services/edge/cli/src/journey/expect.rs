@@ -86,6 +86,8 @@ pub fn same(found: &Value, wanted: &Value) -> bool {
         (Value::String(text), Value::Number(number)) | (Value::Number(number), Value::String(text)) => {
             *text == number.to_string()
         }
+        // 100 and 100.0 are one number.
+        (Value::Number(found), Value::Number(wanted)) => found == wanted || found.as_f64() == wanted.as_f64(),
         (Value::Bool(flag), Value::String(text)) => *text == flag.to_string(),
         (Value::Array(found), Value::Array(wanted)) => {
             found.len() == wanted.len() && found.iter().zip(wanted).all(|(found, wanted)| same(found, wanted))
@@ -121,6 +123,8 @@ mod tests {
         let answer = json!({ "stage": "CASE_STAGE_ACCEPTED", "round": "2", "n": 3, "ok": true, "units": ["ZF", "HB"] });
         assert!(says(&answer, "{stage: accepted, round: 2, n: 3, ok: true, units: [ZF, HB]}"));
         assert!(says(&answer, "{stage: CASE_STAGE_ACCEPTED}"));
+        assert!(says(&json!({ "percent": 100.0 }), "{percent: 100}"));
+        assert!(!says(&json!({ "percent": 99.5 }), "{percent: 99}"));
         assert!(!says(&answer, "{stage: cepted}"), "a part of a word is another word");
         assert!(!says(&answer, "{stage: closed}"));
         assert!(!says(&answer, "{units: [HB, ZF]}"));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Mismatch;
+use super::path::find;
 
 /// Puts saved values into a document. A text that is nothing but `${name}` becomes the value itself, of whatever kind.
 pub fn fill(document: &Value, saved: &BTreeMap<String, Value>) -> Result<Value, Mismatch> {
@@ -27,23 +28,29 @@ pub fn fill_plain(text: &str, saved: &BTreeMap<String, Value>) -> Result<String,
     fill_text(text, saved).map(|value| text_of(&value))
 }
 
+/// The innermost names come first, so that `${orders[unit_code=${unit}].id}` finds the order of whichever unit it is.
 fn fill_text(text: &str, saved: &BTreeMap<String, Value>) -> Result<Value, Mismatch> {
-    let value_of = |name: &str| saved.get(name).ok_or_else(|| Mismatch(format!("nothing was saved as {name:?}")));
-    if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'))
-        && !name.contains("${")
-    {
-        return value_of(name).cloned();
+    let mut text = text.to_owned();
+    while let Some(first) = text.find("${") {
+        let end = text[first..].find('}').map(|end| first + end);
+        let end = end.ok_or_else(|| Mismatch(format!("{text:?} has no }}")))?;
+        let start = text[..end].rfind("${").unwrap_or(first);
+        let value = look_up(&text[start + 2..end], saved)?;
+        if start == 0 && end + 1 == text.len() {
+            return Ok(value.clone());
+        }
+        text.replace_range(start..=end, &text_of(value));
     }
-    let mut filled = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        let (name, after) = after.split_once('}').ok_or_else(|| Mismatch(format!("{text:?} has no }}")))?;
-        filled.push_str(before);
-        filled.push_str(&text_of(value_of(name)?));
-        rest = after;
-    }
-    filled.push_str(rest);
-    Ok(Value::String(filled))
+    Ok(Value::String(text))
+}
+
+/// A saved value, or a part of one: `case`, `orders[0].id`.
+fn look_up<'a>(name: &str, saved: &'a BTreeMap<String, Value>) -> Result<&'a Value, Mismatch> {
+    let unknown = || Mismatch(format!("nothing was saved as {name:?}"));
+    let end = name.find(['.', '[']).unwrap_or(name.len());
+    let (root, path) = name.split_at(end);
+    let root = saved.get(root).ok_or_else(unknown)?;
+    find(root, path.strip_prefix('.').unwrap_or(path))?.ok_or_else(unknown)
 }
 
 fn text_of(value: &Value) -> String {
@@ -82,6 +89,18 @@ mod tests {
     fn names_of_fields_are_filled_too() {
         let filled = fill(&json!({ "orders[case=${case}].id": 1 }), &saved()).unwrap();
         assert_eq!(filled, json!({ "orders[case=c1].id": 1 }));
+    }
+
+    #[test]
+    fn a_part_of_a_saved_value_is_found_by_another_saved_value() {
+        let mut saved = saved();
+        saved.insert("orders".to_owned(), json!([{ "unit": "ZF", "id": "1" }, { "unit": "HB", "id": "2" }]));
+        saved.insert("unit".to_owned(), json!("HB"));
+        let filled = |text: &str| fill(&json!(text), &saved).map_err(|mismatch| mismatch.0);
+        assert_eq!(filled("${orders[unit=${unit}].id}"), Ok(json!("2")));
+        assert_eq!(filled("${orders[0]}"), Ok(json!({ "unit": "ZF", "id": "1" })));
+        assert_eq!(filled("order ${orders[unit=${unit}].id} of ${unit}"), Ok(json!("order 2 of HB")));
+        assert!(filled("${orders[unit=GA].id}").is_err());
     }
 
     #[test]

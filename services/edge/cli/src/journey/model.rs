@@ -52,6 +52,8 @@ impl Text {
 pub struct Step {
     /// A comment that is printed.
     pub say: Option<Text>,
+    /// Does the step once for each value: a name and its values; several names go side by side.
+    pub each: BTreeMap<String, Value>,
     /// The account that calls; the operator where it is left out.
     #[serde(rename = "as")]
     pub party: Option<String>,
@@ -221,6 +223,11 @@ impl Step {
         {
             return Err("turn wants either to or by".to_owned());
         }
+        let mut lengths = self.each.values().filter_map(Value::as_array).map(Vec::len);
+        let first = lengths.next();
+        if lengths.any(|length| Some(length) != first) {
+            return Err("the lists of each are of different length".to_owned());
+        }
         let bounds = [
             self.rest.as_deref(),
             self.wait_until.as_ref().map(|wait| wait.within.as_str()),
@@ -274,6 +281,7 @@ mod tests {
             "- rest: soon\n",
             "- call: intake.CaseService/GetCase\n  expect_refused: {}\n  save: {a: b}\n",
             "- typo: 1\n",
+            "- rest: 1s\n  each: {a: [1], b: [1, 2]}\n",
         ] {
             assert!(steps(wrong).is_err(), "{wrong}");
         }

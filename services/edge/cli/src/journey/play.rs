@@ -76,10 +76,8 @@ pub async fn play(session: &Session, journey: &Journey, watcher: &mut dyn Watche
         if let Some(text) = &step.say {
             watcher.says(text.get(session.lang));
         }
-        if let Some(what) = what(step) {
-            watcher.step(number, of, &what);
-        }
-        player.step(step).await.map_err(|why| Stopped { step: number, why })?;
+        let tell = &mut |what: &str| watcher.step(number, of, what);
+        player.rounds(step, tell).await.map_err(|why| Stopped { step: number, why })?;
         player.outcome.steps = number;
     }
     Ok(player.outcome)
@@ -105,9 +103,32 @@ impl From<Mismatch> for Failure {
 }
 
 impl Player<'_> {
-    async fn step(&mut self, step: &Step) -> Result<(), Failure> {
+    /// Does a step as often as it says, each time with the next values.
+    async fn rounds(&mut self, step: &Step, tell: &mut dyn FnMut(&str)) -> Result<(), Failure> {
+        let mut lists = Vec::new();
+        for (name, values) in &step.each {
+            let values = interpolate::fill(values, &self.outcome.saved)?;
+            let list = values.as_array().ok_or_else(|| Mismatch(format!("each: {name} is no list")))?;
+            lists.push((name, list.clone()));
+        }
+        let rounds = lists.first().map_or(1, |(_, list)| list.len());
+        for round in 0..rounds {
+            for (name, list) in &lists {
+                let value = list.get(round).cloned().ok_or_else(|| Mismatch(format!("each: {name} is too short")))?;
+                self.outcome.saved.insert((*name).clone(), value);
+            }
+            self.step(step, tell).await?;
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: &Step, tell: &mut dyn FnMut(&str)) -> Result<(), Failure> {
         self.know_the_day().await?;
-        let party = step.party.as_deref();
+        if let Some(what) = what(step) {
+            tell(&interpolate::fill_plain(&what, &self.outcome.saved)?);
+        }
+        let party = step.party.as_ref().map(|party| interpolate::fill_plain(party, &self.outcome.saved)).transpose()?;
+        let party = party.as_deref();
         if let Some(method) = &step.call {
             return self.call_step(step, party, method).await;
         }
@@ -193,9 +214,10 @@ impl Player<'_> {
 
     fn save(&mut self, answer: &Value, save: &BTreeMap<String, String>) -> Result<(), Failure> {
         for (name, path) in save {
+            let name = interpolate::fill_plain(name, &self.outcome.saved)?;
             let path = interpolate::fill_plain(path, &self.outcome.saved)?;
             let value = find(answer, &path)?.ok_or_else(|| Mismatch(format!("{path} leads nowhere")))?;
-            self.outcome.saved.insert(name.clone(), value.clone());
+            self.outcome.saved.insert(name, value.clone());
         }
         Ok(())
     }
