@@ -142,15 +142,8 @@ pub enum State {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 7] = [
-        Self::Drawn,
-        Self::Recorded,
-        Self::Unreached,
-        Self::Adjudication,
-        Self::Upheld,
-        Self::Excluded,
-        Self::Lapsed,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Drawn, Self::Recorded, Self::Unreached, Self::Adjudication, Self::Upheld, Self::Excluded, Self::Lapsed];
 
     /// The code.
     #[must_use]
@@ -364,8 +357,7 @@ impl Callback {
             }
             (Stage::Adjudication { call }, Command::Decide { upheld, by }) => {
                 let (call, verdict) = (call.clone(), Verdict { at, by });
-                self.stage =
-                    if upheld { Stage::Upheld { call, verdict } } else { Stage::Excluded { call, verdict } };
+                self.stage = if upheld { Stage::Upheld { call, verdict } } else { Stage::Excluded { call, verdict } };
                 Ok(vec![Event::AdjudicationDecided { callback: self.id, upheld, at }])
             }
             (_, command) => Err(Refusal::OutOfTurn { state: self.state(), verb: command.verb() }),

@@ -106,15 +106,8 @@ impl CaseFile {
             return Ok(Vec::new());
         }
         let id = callback_id(self.id, round);
-        let callback = Callback {
-            id,
-            round,
-            drawn_at: now,
-            deadline,
-            overdue: false,
-            attempts: Vec::new(),
-            stage: Stage::Drawn,
-        };
+        let callback =
+            Callback { id, round, drawn_at: now, deadline, overdue: false, attempts: Vec::new(), stage: Stage::Drawn };
         self.callbacks.insert(round, callback);
         Ok(vec![Event::CallbackDrawn { callback: id, round, at: now }])
     }
@@ -134,6 +127,16 @@ impl CaseFile {
         };
         let found = self.callbacks.values_mut().find(|found| found.id == callback);
         found.ok_or(Refusal::NoCallback)?.decide(command, circumstances, at)
+    }
+
+    /// The rule or the calendar has changed: what still waits has its deadline counted again.
+    pub fn recount(&mut self, scheme: &Scheme, now: Timestamp) -> Result<(), NotHeard> {
+        let waiting =
+            self.callbacks.values_mut().filter(|callback| callback.state() == State::Drawn && !callback.overdue);
+        for callback in waiting {
+            callback.deadline = scheme.recount(&callback.deadline, now)?;
+        }
+        Ok(())
     }
 
     /// The time of a round's call-back is up.

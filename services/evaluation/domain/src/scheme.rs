@@ -47,4 +47,16 @@ impl Scheme {
             citation: self.rule.citation.clone(),
         })
     }
+
+    /// The same deadline under this scheme's rule and calendar. Where it would end earlier than was promised, it does not end
+    /// before the next working day is over.
+    pub fn recount(&self, promised: &Deadline, now: Timestamp) -> Result<Deadline, ClockError> {
+        let counted = self.deadline(promised.anchor_at)?;
+        if counted.due_at >= promised.due_at {
+            return Ok(counted);
+        }
+        let next = self.calendar.next_workday(vocab::calendar::following(vocab::calendar::day_of(now))?)?;
+        let earliest = vocab::calendar::end_of_day(next)?.min(promised.due_at);
+        Ok(Deadline { due_at: counted.due_at.max(earliest), ..counted })
+    }
 }

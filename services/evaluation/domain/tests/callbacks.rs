@@ -209,6 +209,30 @@ fn a_late_call_is_late_even_if_nobody_noticed_in_time() {
 }
 
 #[test]
+fn a_new_calendar_moves_what_waits_and_never_before_the_next_working_day_is_over() {
+    let day = |file: &CaseFile, id| vocab::calendar::day_of(file.callback(id).unwrap().deadline.due_at).to_string();
+    let (mut file, callback) = a_closed_case();
+    assert_eq!(day(&file, callback), "2026-03-09");
+    let mut longer = a_scheme(1000);
+    longer.calendar.version = 2;
+    let off = vocab::CalendarDay { working: false, source: "样例".into() };
+    longer.calendar.days.insert(jiff::civil::date(2026, 3, 9), off);
+    file.recount(&longer, at(20)).unwrap();
+    assert_eq!(day(&file, callback), "2026-03-10");
+    assert_eq!(file.callback(callback).unwrap().deadline.calendar_version, 2);
+    let mut shorter = a_scheme(1000);
+    shorter.rule.amount = 1;
+    // On Friday: it would have ended on Tuesday.
+    file.recount(&shorter, at(4 * 24)).unwrap();
+    assert_eq!(day(&file, callback), "2026-03-09");
+    // What ran out stays run out.
+    file.time_up(1);
+    let before = file.clone();
+    file.recount(&longer, at(200)).unwrap();
+    assert_eq!(file, before);
+}
+
+#[test]
 fn another_complainant_is_called_by_itself_and_the_same_one_once() {
     for (duplicate, calls) in [(true, 0), (false, 1)] {
         let mut file = CaseFile::new(CASE);

@@ -48,8 +48,7 @@ fn streams() -> impl Strategy<Value = [Vec<Heard>; 4]> {
             intake.push(heard(1, Fact::Linked { head: HEAD, duplicate: false }));
         }
         intake.extend([accepted(), closed(1, 100)]);
-        let mut assignment =
-            vec![dispatched(1, "ZF", Role::Lead, 1, 5), dispatched(2, "HB", Role::Support, 1, 5)];
+        let mut assignment = vec![dispatched(1, "ZF", Role::Lead, 1, 5), dispatched(2, "HB", Role::Support, 1, 5)];
         if withdrawn {
             assignment.push(heard(6, Fact::Objected { hops: 1 }));
             assignment.push(heard(7, Fact::OrderWithdrawn { order: order(1) }));

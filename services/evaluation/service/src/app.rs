@@ -27,9 +27,10 @@ fn settle(unit: &mut Unit, cx: &mut Context<Rules>, file: CaseFile, events: &[Ev
     let before = unit.file(file.id);
     let (key, rules) = (file.id.uuid(), Arc::clone(cx.rules()));
     for (round, callback) in &file.callbacks {
-        let waited = before.callbacks.get(round).is_some_and(|known| known.state() == State::Drawn);
+        let waited = before.callbacks.get(round).filter(|known| known.state() == State::Drawn);
         let waits = callback.state() == State::Drawn;
-        if waits && !waited {
+        let moved = waited.is_none_or(|known| known.deadline.due_at != callback.deadline.due_at);
+        if waits && moved {
             let (deadline, rule) = (&callback.deadline, &rules.scheme.rule);
             let arm = Arm {
                 rule: deadline.rule.to_string(),
@@ -40,7 +41,7 @@ fn settle(unit: &mut Unit, cx: &mut Context<Rules>, file: CaseFile, events: &[Ev
                 due_at: deadline.due_at,
             };
             cx.arm(key, timer(*round), arm);
-        } else if waited && !waits {
+        } else if waited.is_some() && !waits {
             cx.cancel(key, timer(*round));
         }
     }
@@ -54,6 +55,17 @@ pub fn hear(unit: &mut Unit, cx: &mut Context<Rules>, case: CaseId, heard: &Hear
     let events =
         file.hear(heard, &rules.scheme, cx.now()).map_err(|error| Failed::Broken(format!("case {case}: {error}")))?;
     settle(unit, cx, file, &events);
+    Ok(())
+}
+
+/// A new pack is in force: deadlines of call-backs that wait follow its rule and its calendar.
+pub fn recount(unit: &mut Unit, cx: &mut Context<Rules>) -> Result<(), Refusal> {
+    let rules = Arc::clone(cx.rules());
+    let files: Vec<CaseFile> = unit.files.iter().map(|(_, file)| file.clone()).collect();
+    for mut file in files {
+        file.recount(&rules.scheme, cx.now()).map_err(|error| Refusal::field("bundle", error.to_string()))?;
+        settle(unit, cx, file, &[]);
+    }
     Ok(())
 }
 

@@ -5,11 +5,11 @@ use kit::envelope::Envelope;
 use kit::service::{Failed, Keys};
 
 use crate::rules::Rules;
-use crate::unit::Unit;
+use crate::unit::{Needs, Unit};
 use crate::{app, wire};
 
 /// The cases an event is about; none where it does not count here.
-pub fn keys_of(event: &Envelope) -> Result<Keys<()>, Failed> {
+pub fn keys_of(event: &Envelope) -> Result<Keys<Needs>, Failed> {
     Ok(Keys::many(wire::heard(event)?.into_iter().map(|(case, _)| case.uuid())))
 }
 

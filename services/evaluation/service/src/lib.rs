@@ -13,12 +13,13 @@ mod wire;
 
 use kit::context::Context;
 use kit::envelope::Envelope;
+use kit::refusal::Refusal;
 use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
 use xiezhi_proto::evaluation::v1::evaluation_service_server::EvaluationServiceServer;
 
 pub use rpc::Door;
 pub use rules::Rules;
-pub use unit::Unit;
+pub use unit::{Needs, Unit};
 
 /// The service's own tables; the bus's come from the kit.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
@@ -31,18 +32,26 @@ impl Service for Evaluation {
     const NAME: &'static str = "evaluation";
     const HEARS: &'static [&'static str] = &["intake", "assignment", "scheduling", "supervision"];
     type Unit = Unit;
-    type Needs = ();
+    type Needs = Needs;
     type Rules = Rules;
 
     fn parse_rules(bytes: &[u8]) -> Result<Rules, Vec<String>> {
         Rules::parse(bytes)
     }
 
-    fn keys_of(&self, event: &Envelope) -> Result<Keys<()>, Failed> {
+    fn keys_of(&self, event: &Envelope) -> Result<Keys<Needs>, Failed> {
         consume::keys_of(event)
     }
 
-    async fn load(&self, tx: &mut Tx, keys: &Keys<()>) -> Result<Unit, StoreError> {
+    fn keys_of_rules(&self, _: &Rules) -> Keys<Needs> {
+        Keys::needing(Needs { waiting: true })
+    }
+
+    async fn widen(&self, tx: &mut Tx, keys: &mut Keys<Needs>) -> Result<(), StoreError> {
+        store::widen(tx, keys).await
+    }
+
+    async fn load(&self, tx: &mut Tx, keys: &Keys<Needs>) -> Result<Unit, StoreError> {
         store::load(tx, keys).await
     }
 
@@ -52,6 +61,10 @@ impl Service for Evaluation {
 
     fn on_timer(&self, unit: &mut Unit, _: &mut Context<Rules>, timer: &FiredTimer) -> Result<(), Failed> {
         tick::on_timer(unit, timer)
+    }
+
+    fn on_rules(&self, unit: &mut Unit, cx: &mut Context<Rules>, _: Option<&Rules>) -> Result<(), Refusal> {
+        app::recount(unit, cx)
     }
 
     async fn flush(&self, tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {

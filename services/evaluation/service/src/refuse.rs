@@ -17,9 +17,7 @@ pub fn refuse(refusal: Refusal) -> No {
             No::forbidden("evaluation.out_of_turn", format!("该回访{}, 不能{}", state.zh(), verb.zh()), english)
                 .with_hint("查看该回访的当前状态", "see where the call-back stands")
         }
-        Refusal::MadeTheCall => {
-            No::forbidden("evaluation.made_the_call", "登记该次回访的人不能作甄别决定", english)
-                .with_hint("请由另一人甄别", "somebody else must decide it")
-        }
+        Refusal::MadeTheCall => No::forbidden("evaluation.made_the_call", "登记该次回访的人不能作甄别决定", english)
+            .with_hint("请由另一人甄别", "somebody else must decide it"),
     }
 }

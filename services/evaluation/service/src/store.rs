@@ -9,7 +9,7 @@ use kit::unit::Table;
 use uuid::Uuid;
 use vocab::CaseId;
 
-use crate::unit::Unit;
+use crate::unit::{Needs, Unit};
 
 fn unreadable(table: &'static str, id: impl ToString, reason: impl ToString) -> StoreError {
     StoreError::Unreadable { table, id: id.to_string(), reason: reason.to_string() }
@@ -23,8 +23,17 @@ fn number(table: &'static str, id: impl ToString, number: u32) -> Result<i32, St
     i32::try_from(number).map_err(|error| unreadable(table, id, error))
 }
 
+/// Adds every case whose call-back waits, where that is asked for.
+pub async fn widen(tx: &mut Tx, keys: &mut Keys<Needs>) -> Result<(), StoreError> {
+    if keys.needs.waiting {
+        let cases = sqlx::query_scalar!("SELECT case_id FROM callback WHERE state = 'drawn'").fetch_all(tx).await?;
+        keys.heads.extend(cases);
+    }
+    Ok(())
+}
+
 /// Loads the files of a batch; their heads are locked.
-pub async fn load(tx: &mut Tx, keys: &Keys<()>) -> Result<Unit, StoreError> {
+pub async fn load(tx: &mut Tx, keys: &Keys<Needs>) -> Result<Unit, StoreError> {
     let ids: Vec<Uuid> = keys.heads.iter().copied().collect();
     let rows = sqlx::query!("SELECT id, state FROM case_file WHERE id = ANY($1)", &ids).fetch_all(tx).await?;
     let files = rows.into_iter().map(|row| Ok((CaseId::new(row.id), read_file(row.id, row.state)?)));

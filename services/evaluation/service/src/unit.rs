@@ -2,8 +2,22 @@
 
 use evaluation_domain::{CaseFile, OrderFact, RoundFact, State};
 use jiff::Timestamp;
+use kit::service::Merge;
 use kit::unit::{Added, Savepoint, Table};
 use vocab::{CallbackId, CaseId, WorkOrderId};
+
+/// What to load beside the cases an event or a command names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Every case whose call-back waits to be made.
+    pub waiting: bool,
+}
+
+impl Merge for Needs {
+    fn merge(&mut self, other: Self) {
+        self.waiting |= other.waiting;
+    }
+}
 
 /// A call-back as lists ask for it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -41,8 +41,7 @@ pub fn recording(request: &proto::RecordCallbackRequest) -> Result<Recording, Re
         checks.wrong("rating", "must be said");
         return done(checks, None);
     };
-    let opinion =
-        Opinion { responded: rating.responded, resolved: rating.resolved, satisfied: rating.satisfied };
+    let opinion = Opinion { responded: rating.responded, resolved: rating.resolved, satisfied: rating.satisfied };
     if !rating.reached {
         for (field, said) in [
             ("rating.responded", rating.responded),

@@ -139,20 +139,20 @@ fn of_assignment(event: &Envelope) -> Result<Result<Facts, Mistakes>, Failed> {
         assignment::WorkOrderDispatched::TYPE => dispatched(&event.body()?, event.occurred_at),
         assignment::WorkOrderAcknowledged::TYPE => {
             let body: assignment::WorkOrderAcknowledged = event.body()?;
-            about_order(&body.case_id, &body.work_order_id, body.acknowledged_at.as_ref(), |order| {
-                Fact::Acknowledged { order }
+            about_order(&body.case_id, &body.work_order_id, body.acknowledged_at.as_ref(), |order| Fact::Acknowledged {
+                order,
             })
         }
         assignment::WorkOrderWithdrawn::TYPE => {
             let body: assignment::WorkOrderWithdrawn = event.body()?;
-            about_order(&body.case_id, &body.work_order_id, body.withdrawn_at.as_ref(), |order| {
-                Fact::OrderWithdrawn { order }
+            about_order(&body.case_id, &body.work_order_id, body.withdrawn_at.as_ref(), |order| Fact::OrderWithdrawn {
+                order,
             })
         }
         assignment::WorkOrderCompleted::TYPE => {
             let body: assignment::WorkOrderCompleted = event.body()?;
-            about_order(&body.case_id, &body.work_order_id, body.completed_at.as_ref(), |order| {
-                Fact::Completed { order }
+            about_order(&body.case_id, &body.work_order_id, body.completed_at.as_ref(), |order| Fact::Completed {
+                order,
             })
         }
         assignment::WorkOrderObjected::TYPE => {
@@ -164,12 +164,7 @@ fn of_assignment(event: &Envelope) -> Result<Result<Facts, Mistakes>, Failed> {
     })
 }
 
-fn about_order(
-    case: &str,
-    order: &str,
-    at: At<'_>,
-    fact: impl FnOnce(WorkOrderId) -> Fact,
-) -> Result<Facts, Mistakes> {
+fn about_order(case: &str, order: &str, at: At<'_>, fact: impl FnOnce(WorkOrderId) -> Fact) -> Result<Facts, Mistakes> {
     one(case, at, fact(read::word("work_order_id", order)?))
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use evaluation_domain::{Answer, CaseFile, Draw, OperationState, OrderGroup, Rate, RatingGroup, State, UnitRates, rates};
+use evaluation_domain::{
+    Answer, CaseFile, Draw, OperationState, OrderGroup, Rate, RatingGroup, State, UnitRates, rates,
+};
 use jiff::Timestamp;
 use kit::refusal::Refusal;
 use kit::wire::to_proto_time;
