@@ -276,6 +276,9 @@ pub struct Case {
     pub operation: Option<OpenOperation>,
     /// What the lead has to think over again.
     pub reconsider: Option<Reconsider>,
+    /// The case's own clocks that end with its handling, with their due dates, as supervision runs them.
+    #[serde(default)]
+    pub clocks: BTreeMap<String, Timestamp>,
     /// Where it stands.
     pub stage: CaseStage,
 }

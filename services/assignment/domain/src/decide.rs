@@ -53,6 +53,7 @@ impl CaseFile {
             missing_facts: std::collections::BTreeSet::new(),
             operation: None,
             reconsider: None,
+            clocks: BTreeMap::new(),
             stage: CaseStage::AwaitingAcceptance,
         };
         Self { case, consultation: None, orders: BTreeMap::new() }
@@ -136,7 +137,14 @@ impl CaseFile {
                 work.order(order, OrderCommand::Reassign { to })?;
             }
             (_, C::ChangeDeadline { order, to }) => work.order(order, OrderCommand::ChangeDeadline { to })?,
+            (_, C::SeeDeadline { order, state }) => work.order(order, OrderCommand::SeeDeadline { state })?,
             (_, C::Press { order, pressed }) => work.order(order, OrderCommand::Press(pressed))?,
+            (_, C::PressAnswered { order, at }) => work.press_answered(order, at)?,
+            (_, C::SeeClocks { running, stopped }) => {
+                let clocks = &mut work.file.case.clocks;
+                clocks.extend(running);
+                clocks.retain(|kind, _| !stopped.contains(kind));
+            }
             (S::Decided { decision }, C::Escalate { unit, ground, invited }) => {
                 work.escalate(decision, &unit, ground, invited)?;
             }

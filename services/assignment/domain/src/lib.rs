@@ -3,6 +3,7 @@
 pub mod account;
 mod act;
 pub mod case;
+pub mod command;
 pub mod consultation;
 pub mod deadline;
 pub mod decide;

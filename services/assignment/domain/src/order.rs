@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use vocab::{CaseId, Duty, OperationId, PersonCode, PostCode, Role, RulingId, SupervisionOrderId, UnitCode, WorkOrderId};
+use vocab::{CaseId, OperationId, Role, RulingId, SupervisionOrderId, UnitCode, WorkOrderId};
 
 use crate::Step;
 use crate::deadline::Deadline;
@@ -10,107 +10,9 @@ use crate::evidence::Evidence;
 use crate::refusal::Refusal;
 use crate::share::Ground;
 
-/// 承办人: the person who answers for an order and the post that person holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Assignee {
-    /// The person.
-    pub person: PersonCode,
-    /// The post.
-    pub post: PostCode,
-}
+pub use words::{Assignee, DeadlineState, Outcome, Pressed, Task, WithdrawnBecause};
 
-/// 职责: what an order obliges to, never empty: the duties with the weightiest first, and the same in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Task {
-    /// The main duty.
-    pub duty: Duty,
-    /// Other duties beside it.
-    pub also: Vec<Duty>,
-    /// In Chinese.
-    pub zh: String,
-    /// In English.
-    pub en: String,
-}
-
-impl Task {
-    /// All duties, the main one first.
-    pub fn duties(&self) -> impl Iterator<Item = Duty> {
-        std::iter::once(self.duty).chain(self.also.iter().copied())
-    }
-}
-
-/// 办理结果: what came of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// 已整改.
-    Rectified,
-    /// 已处罚.
-    Punished,
-    /// 已认定.
-    Identified,
-    /// 已协助.
-    Assisted,
-    /// 解释说明.
-    Explained,
-    /// 查无实据.
-    Unfounded,
-}
-
-/// 撤单原因: why an order was withdrawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WithdrawnBecause {
-    /// Its unit was right to object.
-    ObjectionUpheld,
-    /// A ruling gave the share to somebody else, or another share to its unit.
-    Ruled,
-    /// New facts led to another determination.
-    DeterminedAnew,
-    /// An operation took place and the unit goes on with its own follow-up.
-    ContinuedAfterOperation,
-    /// The complainant took the request back.
-    CaseWithdrawn,
-    /// The case was declined after all.
-    CaseDeclined,
-    /// The case went to another authority.
-    CaseRoutedAway,
-    /// The case is answered with another one.
-    CaseLinked,
-    /// The case was closed.
-    CaseClosed,
-}
-
-impl WithdrawnBecause {
-    /// The code, as events carry it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ObjectionUpheld => "objection_upheld",
-            Self::Ruled => "ruled",
-            Self::DeterminedAnew => "determined_anew",
-            Self::ContinuedAfterOperation => "continued_after_operation",
-            Self::CaseWithdrawn => "case_withdrawn",
-            Self::CaseDeclined => "case_declined",
-            Self::CaseRoutedAway => "case_routed_away",
-            Self::CaseLinked => "case_linked",
-            Self::CaseClosed => "case_closed",
-        }
-    }
-}
-
-/// 督办: supervision pressed the holder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pressed {
-    /// By which supervision order.
-    pub order: SupervisionOrderId,
-    /// Which rung: `remind`, `urge`, `supervision_order`.
-    pub rung: String,
-    /// Until when the unit must answer.
-    pub answer_by: Option<Timestamp>,
-    /// When.
-    pub issued_at: Timestamp,
-}
+mod words;
 
 /// 工单阶段: a stage carries what is true in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,6 +110,9 @@ pub struct WorkOrder {
     /// How it was pressed.
     #[serde(default)]
     pub pressed: Vec<Pressed>,
+    /// How its deadline stands.
+    #[serde(default)]
+    pub deadline_state: DeadlineState,
     /// Where it stands.
     pub stage: OrderStage,
 }
@@ -252,8 +157,20 @@ pub enum OrderCommand {
         /// The new one.
         to: Deadline,
     },
+    /// 期限状态变化: warned, breached, paused.
+    SeeDeadline {
+        /// How it stands now.
+        state: DeadlineState,
+    },
     /// 督办.
     Press(Pressed),
+    /// 督办回复: the unit answered.
+    PressAnswered {
+        /// Which supervision order.
+        order: SupervisionOrderId,
+        /// When.
+        at: Timestamp,
+    },
     /// 受裁定约束: a ruling confirmed the share.
     Bind {
         /// The ruling.
@@ -274,7 +191,8 @@ impl OrderCommand {
             Self::Withdraw { .. } => "withdrawn",
             Self::Reassign { .. } => "reassigned",
             Self::ChangeDeadline { .. } => "given another deadline",
-            Self::Press(_) => "pressed",
+            Self::SeeDeadline { .. } => "watched",
+            Self::Press(_) | Self::PressAnswered { .. } => "pressed",
             Self::Bind { .. } => "bound",
         }
     }
@@ -304,7 +222,9 @@ pub enum OrderEvent {
     Reassigned,
     /// 期限变更.
     DeadlineChanged,
-    /// 督办.
+    /// 期限状态变化.
+    DeadlineSeen,
+    /// 督办, or its answer.
     Pressed,
     /// 受裁定约束.
     Bound,
@@ -325,6 +245,7 @@ impl OrderEvent {
             Self::Withdrawn => "withdrawn",
             Self::Reassigned => "reassigned",
             Self::DeadlineChanged => "deadline_changed",
+            Self::DeadlineSeen => "deadline_seen",
             Self::Pressed => "pressed",
             Self::Bound => "bound",
         }
@@ -397,10 +318,22 @@ impl WorkOrder {
             }
             (S::Dispatched | S::Acknowledged { .. } | S::Objected { .. }, C::ChangeDeadline { to }) => {
                 next.deadline = to;
+                next.deadline_state = DeadlineState::Running;
                 (stay, OrderEvent::DeadlineChanged)
+            }
+            (S::Dispatched | S::Acknowledged { .. } | S::Objected { .. }, C::SeeDeadline { state }) => {
+                next.deadline_state = state;
+                (stay, OrderEvent::DeadlineSeen)
             }
             (S::Dispatched | S::Acknowledged { .. } | S::Objected { .. }, C::Press(pressed)) => {
                 next.pressed.push(pressed);
+                (stay, OrderEvent::Pressed)
+            }
+            // An answer may come after the order was completed; it is the supervision order that is answered.
+            (_, C::PressAnswered { order, at }) => {
+                for pressed in next.pressed.iter_mut().filter(|pressed| pressed.order == order) {
+                    pressed.answered_at = Some(at);
+                }
                 (stay, OrderEvent::Pressed)
             }
             (S::Dispatched | S::Acknowledged { .. }, C::Bind { ruling }) => {

@@ -10,7 +10,7 @@ use assignment_domain::consultation::{ConsultationStage, Position, Stance};
 use assignment_domain::decide::Registered;
 use assignment_domain::file::{AskedShare, CaseFile, Cited, Command, Event, FollowUp, Reach};
 use assignment_domain::list::ListItem;
-use assignment_domain::order::{OrderEvent, OrderStage, Outcome, WithdrawnBecause, WorkOrder};
+use assignment_domain::order::{DeadlineState, OrderEvent, OrderStage, Outcome, WithdrawnBecause, WorkOrder};
 use assignment_domain::precedent::Precedent;
 use assignment_domain::proof::{Basis, Determination};
 use assignment_domain::refusal::Refusal;
@@ -198,6 +198,27 @@ fn the_barbecue_goes_through_an_operation_to_the_reply() {
     let done = county.with(|setting| file.decide(complete_case("ZF"), setting)).unwrap();
     assert_eq!(done.events, [Event::Handled]);
     assert_eq!(done.file.case.stage.name(), "handled");
+}
+
+#[test]
+fn the_case_s_own_end_bounds_what_the_lead_asks_for() {
+    let county = County::new(vec![item("P1", "ZF", &["fume"], PUNISH)], vec![]);
+    let file = accepted(&county, &["fume"]);
+    let file = go(&county, &file, Command::Acknowledge { order: order_of(&file, "ZF") });
+    let escalate = || Command::Escalate { unit: unit("ZF"), ground: EscalationGround::OneObjectChecks, invited: vec![] };
+    let finish_by = |file: &CaseFile| {
+        let events = county.with(|setting| file.decide(escalate(), setting)).unwrap().events;
+        let [Event::Escalated { asked, .. }] = events.as_slice() else { panic!("{events:?}") };
+        asked.finish_by
+    };
+    assert_eq!(finish_by(&file), open_order(&file, "ZF").deadline.due_at);
+    let (early, late) = (at("2026-04-01T00:00"), at("2026-05-01T00:00"));
+    let running = [("petition.finish".to_owned(), late), ("petition.duty".to_owned(), early)].into();
+    let file = go(&county, &file, Command::SeeClocks { running, stopped: vec![] });
+    assert_eq!(finish_by(&file), early);
+    let stopped = vec!["petition.duty".to_owned()];
+    let file = go(&county, &file, Command::SeeClocks { running: [].into(), stopped });
+    assert_eq!(finish_by(&file), late);
 }
 
 #[test]
@@ -570,6 +591,9 @@ fn every_stage_meets_every_command() {
         ("named", Command::OperationNamed { operation }, "dacDhle"),
         ("failed", Command::OperationFailed { operation, reason: "x".into() }, "dacDhle"),
         ("concluded", Command::OperationConcluded { operation, follow_ups: vec![] }, "dacDhle"),
+        ("see deadline", Command::SeeDeadline { order, state: DeadlineState::Warned }, "cD"),
+        ("press answered", Command::PressAnswered { order: Uuid::from_u128(6).into(), at: county.at }, "dacDhle"),
+        ("see clocks", Command::SeeClocks { running: [("petition.finish".to_owned(), county.at)].into(), stopped: vec![] }, "dacDhle"),
         ("refuse closing", Command::RefuseClosing { order: None }, "h"),
     ];
     for (name, command, expected) in all {

@@ -182,7 +182,11 @@ fn say_of_order(cx: &mut Cx, key: Uuid, order: &WorkOrder, event: OrderEvent, ho
         OrderEvent::Completed => cx.emit(key, &events::completed(order, at)),
         OrderEvent::Withdrawn => cx.emit(key, &events::withdrawn(order, at)),
         // Within the unit, or what supervision itself has said.
-        OrderEvent::Reassigned | OrderEvent::DeadlineChanged | OrderEvent::Pressed | OrderEvent::Bound => {}
+        OrderEvent::Reassigned
+        | OrderEvent::DeadlineChanged
+        | OrderEvent::DeadlineSeen
+        | OrderEvent::Pressed
+        | OrderEvent::Bound => {}
     }
 }
 

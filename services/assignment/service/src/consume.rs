@@ -3,6 +3,7 @@
 use assignment_domain::case::EndedBecause;
 use assignment_domain::decide::Registered;
 use assignment_domain::file::Command;
+use assignment_domain::order::DeadlineState;
 use kit::context::Cause;
 use kit::envelope::Envelope;
 use kit::service::{Failed, FiredTimer, Keys};
@@ -17,7 +18,9 @@ use xiezhi_proto::Event;
 
 use crate::app::{Cx, Stop, act, register};
 use crate::unit::{Needs, Unit, matter_set};
-use crate::wire::read as ours;
+use crate::wire::hear as ours;
+
+mod clocks;
 
 /// An event that this service acts on.
 enum Heard {
@@ -36,9 +39,15 @@ enum Heard {
     Rejected(scheduling::OperationRejected),
     Cancelled(scheduling::OperationCancelled),
     Concluded(scheduling::OperationConcluded),
+    Started(supervision::ClocksStarted),
+    Warned(supervision::ClocksWarned),
+    Breached(supervision::ClocksBreached),
+    Paused(supervision::ClocksPaused),
     Extended(supervision::ClocksExtended),
     Moved(supervision::ClocksMoved),
+    Stopped(supervision::ClocksStopped),
     Issued(supervision::SupervisionOrderIssued),
+    Answered(supervision::SupervisionOrderAnswered),
     ClosingRefused(supervision::ClosingRefused),
 }
 
@@ -76,6 +85,18 @@ impl Heard {
             Self::Cancelled(event.body()?)
         } else if name == scheduling::OperationConcluded::TYPE {
             Self::Concluded(event.body()?)
+        } else if name == supervision::ClocksStarted::TYPE {
+            Self::Started(event.body()?)
+        } else if name == supervision::ClocksWarned::TYPE {
+            Self::Warned(event.body()?)
+        } else if name == supervision::ClocksBreached::TYPE {
+            Self::Breached(event.body()?)
+        } else if name == supervision::ClocksPaused::TYPE {
+            Self::Paused(event.body()?)
+        } else if name == supervision::ClocksStopped::TYPE {
+            Self::Stopped(event.body()?)
+        } else if name == supervision::SupervisionOrderAnswered::TYPE {
+            Self::Answered(event.body()?)
         } else if name == supervision::ClocksExtended::TYPE {
             Self::Extended(event.body()?)
         } else if name == supervision::ClocksMoved::TYPE {
@@ -112,6 +133,12 @@ impl Heard {
             Self::Rejected(body) => many(&body.case_ids),
             Self::Cancelled(body) => many(&body.case_ids),
             Self::Concluded(body) => many(&body.case_ids),
+            Self::Started(body) => one(&body.case_id),
+            Self::Warned(body) => one(&body.case_id),
+            Self::Breached(body) => one(&body.case_id),
+            Self::Paused(body) => one(&body.case_id),
+            Self::Stopped(body) => one(&body.case_id),
+            Self::Answered(body) => one(&body.case_id),
             Self::Extended(body) => one(&body.case_id),
             Self::Moved(body) => one(&body.case_id),
             Self::Issued(body) => one(&body.case_id),
@@ -184,9 +211,19 @@ fn on_case(unit: &mut Unit, cx: &mut Cx, case: CaseId, heard: &Heard) -> Result<
         Heard::Rejected(body) => failed(unit, cx, case, &body.operation_id, &body.reason_code),
         Heard::Cancelled(body) => failed(unit, cx, case, &body.operation_id, &body.reason_code),
         Heard::Concluded(body) => on_concluded(unit, cx, case, body),
-        Heard::Extended(body) => on_clocks(unit, cx, case, &body.clocks),
-        Heard::Moved(body) => on_clocks(unit, cx, case, &body.clocks),
+        Heard::Started(body) => clocks::run(unit, cx, case, &body.clocks),
+        Heard::Extended(body) => clocks::change(unit, cx, case, &body.clocks),
+        Heard::Moved(body) => clocks::change(unit, cx, case, &body.clocks),
+        Heard::Warned(body) => clocks::see(unit, cx, case, &body.clocks, &DeadlineState::Warned),
+        Heard::Breached(body) => clocks::see(unit, cx, case, &body.clocks, &DeadlineState::Breached),
+        Heard::Paused(body) => {
+            clocks::stop(unit, cx, case, body.clocks.iter().map(|clock| clock.kind.as_str()))?;
+            let state = DeadlineState::Paused { reason: body.reason_code.clone() };
+            clocks::see(unit, cx, case, &body.clocks, &state)
+        }
+        Heard::Stopped(body) => clocks::stop(unit, cx, case, body.kinds.iter().map(String::as_str)),
         Heard::Issued(body) => on_issued(unit, cx, case, body),
+        Heard::Answered(body) => on_answered(unit, cx, case, body),
         Heard::ClosingRefused(body) => {
             let order = read::maybe_word("work_order_id", &body.work_order_id).map_err(broken)?;
             follow(unit, cx, case, Command::RefuseClosing { order })
@@ -297,29 +334,22 @@ fn on_concluded(unit: &mut Unit, cx: &mut Cx, case: CaseId, body: &scheduling::O
     follow(unit, cx, case, Command::OperationConcluded { operation, follow_ups })
 }
 
-fn on_clocks(unit: &mut Unit, cx: &mut Cx, case: CaseId, clocks: &[supervision::Clock]) -> Result<(), Failed> {
-    for (order, changed) in ours::changed_orders(clocks).map_err(broken)? {
-        let Some(to) = order_deadline(unit, case, order, &changed)? else { continue };
-        follow(unit, cx, case, Command::ChangeDeadline { order, to })?;
-    }
-    Ok(())
-}
-
-fn order_deadline(
-    unit: &Unit,
-    case: CaseId,
-    order: WorkOrderId,
-    changed: &ours::ChangedDeadline,
-) -> Result<Option<assignment_domain::deadline::Deadline>, Failed> {
-    let held = unit.files.get(&case).ok_or_else(|| Failed::NotYet(format!("case {case} is not known yet")))?;
-    Ok(held.file.orders.get(&order).and_then(|order| changed.of(&order.deadline)))
-}
-
 fn on_issued(unit: &mut Unit, cx: &mut Cx, case: CaseId, body: &supervision::SupervisionOrderIssued) -> Result<(), Failed> {
     let order: Option<WorkOrderId> = read::maybe_word("work_order_id", &body.work_order_id).map_err(broken)?;
     let Some(order) = order else { return Ok(()) };
     let pressed = ours::pressed(body).map_err(broken)?;
     follow(unit, cx, case, Command::Press { order, pressed })
+}
+
+fn on_answered(
+    unit: &mut Unit,
+    cx: &mut Cx,
+    case: CaseId,
+    body: &supervision::SupervisionOrderAnswered,
+) -> Result<(), Failed> {
+    let order = read::word("supervision_order_id", &body.supervision_order_id).map_err(broken)?;
+    let at = read::time("answered_at", body.answered_at.as_ref()).map_err(broken)?;
+    follow(unit, cx, case, Command::PressAnswered { order, at })
 }
 
 /// Decides a timer that came due.

@@ -153,6 +153,7 @@ fn verb_zh(verb: &str) -> &str {
         "reassigned" => "改派",
         "given another deadline" => "变更期限",
         "pressed" => "督办",
+        "watched" => "跟踪期限",
         "bound" => "改由裁定约束",
         "escalated" => "提请联合执法",
         "joined with an operation" => "并入联合行动",

@@ -1,15 +1,17 @@
-//! Reads that change nothing. A department's reads of work orders run behind the second wall, row-level security.
+//! Reads that change nothing.
+
+mod lists;
+mod orders;
+
+pub use lists::*;
+pub use orders::*;
 
 use assignment_domain::account::Account;
 use assignment_domain::case::Case;
 use assignment_domain::consultation::Consultation;
 use assignment_domain::file::CaseFile;
-use assignment_domain::list::{BoundaryRule, ListItem, Recorded};
-use assignment_domain::order::WorkOrder;
 use assignment_domain::precedent::Precedent;
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff_sqlx::ToSqlx;
 use kit::service::StoreError;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -179,185 +181,6 @@ pub async fn precedents_of(pool: &PgPool, matters: &str) -> Result<Vec<Precedent
         .into_iter()
         .map(|row| state("precedent", row.id, row.state))
         .collect()
-}
-
-/// Which orders are wanted.
-#[derive(Debug, Clone, Default)]
-pub struct OrderFilter {
-    /// Of this case.
-    pub case: Option<Uuid>,
-    /// Of this unit.
-    pub unit: Option<String>,
-    /// Neither completed nor withdrawn.
-    pub open_only: bool,
-    /// Later than this one.
-    pub after: Option<Uuid>,
-    /// At most so many.
-    pub limit: i64,
-}
-
-/// Begins a read that sees the rows of one unit and no others, whatever the query says.
-pub async fn begin_for_unit(pool: &PgPool, unit: &str) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, StoreError> {
-    let mut tx = pool.begin().await?;
-    sqlx::query!(
-        "SELECT set_config('xiezhi.unit', $1, true) AS unit, set_config('role', 'assignment_department', true) AS role",
-        unit
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    Ok(tx)
-}
-
-/// Orders in the order of dispatch; behind the second wall where a unit asks.
-pub async fn list_orders(pool: &PgPool, asking: Option<&str>, filter: &OrderFilter) -> Result<Vec<WorkOrder>, StoreError> {
-    let mut tx = match asking {
-        Some(unit) => begin_for_unit(pool, unit).await?,
-        None => pool.begin().await?,
-    };
-    let rows = sqlx::query!(
-        "SELECT id, state FROM work_order
-          WHERE ($1::uuid IS NULL OR case_id = $1)
-            AND ($2::text IS NULL OR unit = $2)
-            AND (NOT $3 OR stage IN ('dispatched', 'acknowledged', 'objected'))
-            AND ($4::uuid IS NULL OR id > $4)
-          ORDER BY id LIMIT $5",
-        filter.case,
-        filter.unit.as_deref(),
-        filter.open_only,
-        filter.after,
-        filter.limit
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    tx.rollback().await?;
-    rows.into_iter().map(|row| state("work_order", row.id, row.state)).collect()
-}
-
-/// Orders by their ids; behind the second wall where a unit asks.
-pub async fn orders_by_id(pool: &PgPool, asking: Option<&str>, ids: &[Uuid]) -> Result<Vec<WorkOrder>, StoreError> {
-    let mut tx = match asking {
-        Some(unit) => begin_for_unit(pool, unit).await?,
-        None => pool.begin().await?,
-    };
-    let rows = sqlx::query!("SELECT id, state FROM work_order WHERE id = ANY($1)", ids).fetch_all(&mut *tx).await?;
-    tx.rollback().await?;
-    rows.into_iter().map(|row| state("work_order", row.id, row.state)).collect()
-}
-
-/// The cases of these ids.
-pub async fn cases_by_id(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Case>, StoreError> {
-    sqlx::query!("SELECT case_id, state FROM responsibility WHERE case_id = ANY($1)", ids)
-        .fetch_all(pool)
-        .await?
-        .into_iter()
-        .map(|row| state("responsibility", row.case_id, row.state))
-        .collect()
-}
-
-/// One change in a unit's feed.
-#[derive(Debug, Clone)]
-pub struct FeedEntry {
-    /// Its number.
-    pub position: i64,
-    /// The order.
-    pub order: Uuid,
-    /// What happened.
-    pub change: String,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// A unit's feed from a position on.
-pub async fn list_feed(pool: &PgPool, unit: &str, after: i64, limit: i64) -> Result<Vec<FeedEntry>, StoreError> {
-    let rows = sqlx::query!(
-        "SELECT pos, work_order_id, change, changed_at FROM order_feed WHERE unit = $1 AND pos > $2 ORDER BY pos LIMIT $3",
-        unit,
-        after,
-        limit
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| FeedEntry {
-            position: row.pos,
-            order: row.work_order_id,
-            change: row.change,
-            at: row.changed_at.to_jiff(),
-        })
-        .collect())
-}
-
-/// Which rows of the lists are wanted.
-#[derive(Debug, Clone)]
-pub struct ItemFilter {
-    /// Valid on this day.
-    pub valid_on: Option<Date>,
-    /// On the list at this moment.
-    pub known_at: Timestamp,
-    /// About this matter.
-    pub matter: Option<String>,
-    /// In the hands of this unit, or `town`.
-    pub holder: Option<String>,
-    /// On this list.
-    pub kind: Option<&'static str>,
-    /// After this code, holder and row.
-    pub after: Option<(String, String, Uuid)>,
-    /// At most so many.
-    pub limit: i64,
-}
-
-/// A row of the lists with its own id.
-pub type ItemRow = (Uuid, ListItem);
-
-/// Rows of the lists, by code and holder.
-pub async fn list_items(pool: &PgPool, filter: &ItemFilter) -> Result<Vec<ItemRow>, StoreError> {
-    let (code, holder, id) = filter.after.clone().map_or((None, None, None), |(code, holder, id)| (Some(code), Some(holder), Some(id)));
-    let rows = sqlx::query!(
-        r#"SELECT id, content, lower(recorded) AS "since!", upper(recorded) AS "until?" FROM list_item
-            WHERE ($1::date IS NULL OR valid @> $1::date)
-              AND recorded @> $2::timestamptz
-              AND ($3::text IS NULL OR (content -> 'matters') ? $3)
-              AND ($4::text IS NULL OR holder = $4)
-              AND ($5::text IS NULL OR kind = $5)
-              AND ($6::text IS NULL OR (code, holder, id) > ($6, $7::text, $8::uuid))
-            ORDER BY code, holder, id LIMIT $9"#,
-        filter.valid_on.map(ToSqlx::to_sqlx) as _,
-        filter.known_at.to_sqlx() as _,
-        filter.matter.as_deref(),
-        filter.holder.as_deref(),
-        filter.kind,
-        code,
-        holder,
-        id,
-        filter.limit
-    )
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let item: ListItem = state("list_item", row.id, row.content)?;
-            let recorded = Recorded { from: row.since.to_jiff(), until: row.until.map(|until| until.to_jiff()) };
-            Ok((row.id, ListItem { recorded, ..item }))
-        })
-        .collect()
-}
-
-/// Both lists and the boundary rules as they stood at a moment.
-pub async fn lists_at(pool: &PgPool, known_at: Timestamp) -> Result<(Vec<ListItem>, Vec<BoundaryRule>), StoreError> {
-    let items = sqlx::query!("SELECT id, content FROM list_item WHERE recorded @> $1::timestamptz", known_at.to_sqlx() as _)
-        .fetch_all(pool)
-        .await?
-        .into_iter()
-        .map(|row| state("list_item", row.id, row.content))
-        .collect::<Result<_, _>>()?;
-    let rules = sqlx::query!("SELECT id, content FROM boundary_rule WHERE recorded @> $1::timestamptz", known_at.to_sqlx() as _)
-        .fetch_all(pool)
-        .await?
-        .into_iter()
-        .map(|row| state("boundary_rule", row.id, row.content))
-        .collect::<Result<_, _>>()?;
-    Ok((items, rules))
 }
 
 /// What stands for a case.

@@ -235,6 +235,7 @@ pub fn work_order(order: &WorkOrder, case_no: &str, facts: Option<&vocab::CaseFa
         withdrawn_because,
         pressed: order.pressed.iter().map(pressed).collect(),
         facts: facts.map(write::facts),
+        deadline_state: order.deadline_state.as_str().to_owned(),
     }
 }
 
@@ -244,6 +245,7 @@ fn pressed(pressed: &assignment_domain::order::Pressed) -> wire::Pressed {
         rung_code: pressed.rung.clone(),
         answer_by: pressed.answer_by.map(write::time),
         issued_at: Some(write::time(pressed.issued_at)),
+        answered_at: pressed.answered_at.map(write::time),
     }
 }
 

@@ -221,7 +221,7 @@ impl House {
 
     /// Turns the clock, and waits until nothing is overdue.
     pub async fn turn(&self, to: &str) {
-        self.assignment.bus.turn(Uuid::now_v7(), at(to)).await.unwrap();
+        self.assignment.bus.turn(Uuid::now_v7(), at(to), None).await.unwrap();
         let settled = async || {
             let request = bus::ListTimersRequest { armed_only: true, ..Default::default() };
             let timers = self.assignment.bus.timers(request).await.unwrap().timers;

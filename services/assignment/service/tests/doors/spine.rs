@@ -223,3 +223,71 @@ async fn a_repeated_command_gets_its_first_answer_and_acts_once() {
     assert_eq!(reason(&refused), "assignment.out_of_turn");
     assert!(says(&refused).contains("已签收"), "{}", says(&refused));
 }
+
+#[tokio::test]
+async fn an_order_follows_what_supervision_says_of_its_deadline() {
+    use xiezhi_proto::common::v1::Deadline;
+    use xiezhi_proto::supervision::v1::{
+        Clock, ClocksBreached, ClocksExtended, ClocksPaused, Rung, SupervisionOrderAnswered, SupervisionOrderIssued,
+    };
+    let house = House::at("2026-03-02 09:00").await;
+    let case = house.accepted(barbecue()).await;
+    let order = house.order_of(case, "ZF").await;
+    let supervision = house.neighbour(Supervision).await;
+    let deadline = order.deadline.clone().unwrap();
+    let clock = |rule: &str, due: &str| Clock {
+        kind: format!("{rule}/{}", order.work_order_id),
+        deadline: Some(Deadline { rule: rule.to_owned(), due_at: Some(wire_time(due)), ..deadline.clone() }),
+        holder_unit: "ZF".to_owned(),
+        work_order_id: order.work_order_id.clone(),
+    };
+    let case_id = case.to_string();
+    let now = async || {
+        house.heard(&supervision).await;
+        house.order_of(case, "ZF").await
+    };
+    let breached = |clocks| ClocksBreached { case_id: case_id.clone(), clocks, late_by_ms: 0 };
+    supervision.say(case, breached(vec![clock("order.acknowledge", "2026-03-02 14:00")])).await;
+    assert_eq!(now().await.deadline_state, "running", "the acknowledgement is another clock");
+    supervision.say(case, breached(vec![clock(&deadline.rule, "2026-03-16 23:59")])).await;
+    assert_eq!(now().await.deadline_state, "breached");
+    let paused = ClocksPaused {
+        case_id: case_id.clone(),
+        clocks: vec![clock(&deadline.rule, "2026-03-16 23:59")],
+        reason_code: "identification".to_owned(),
+    };
+    supervision.say(case, paused).await;
+    assert_eq!(now().await.deadline_state, "paused");
+    let extended = ClocksExtended {
+        case_id: case_id.clone(),
+        clocks: vec![clock(&deadline.rule, "2026-03-30 23:59")],
+        approved_by: "ZF.head".to_owned(),
+    };
+    supervision.say(case, extended).await;
+    let later = now().await;
+    assert_eq!(later.deadline_state, "running");
+    assert_eq!(later.deadline.unwrap().due_at, Some(wire_time("2026-03-30 23:59")));
+
+    let supervision_order_id = Uuid::now_v7().to_string();
+    let issued = SupervisionOrderIssued {
+        supervision_order_id: supervision_order_id.clone(),
+        case_id: case_id.clone(),
+        unit_code: "ZF".to_owned(),
+        rung: Rung::Urge.into(),
+        work_order_id: order.work_order_id.clone(),
+        issued_at: Some(wire_time("2026-03-17 09:00")),
+        ..Default::default()
+    };
+    supervision.say(case, issued).await;
+    let answered = SupervisionOrderAnswered {
+        supervision_order_id: supervision_order_id.clone(),
+        case_id,
+        unit_code: "ZF".to_owned(),
+        answered_at: Some(wire_time("2026-03-18 09:00")),
+    };
+    supervision.say(case, answered).await;
+    let pressed = now().await.pressed;
+    assert_eq!((pressed.len(), pressed[0].rung_code.as_str()), (1, "urge"));
+    assert_eq!(pressed[0].supervision_order_id, supervision_order_id);
+    assert_eq!(pressed[0].answered_at, Some(wire_time("2026-03-18 09:00")));
+}
