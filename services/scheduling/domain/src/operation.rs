@@ -17,6 +17,11 @@ use crate::{LegalCalendar, Means, Plan, Terms};
 
 pub use stage::{Answer, Arrival, Concluded, Fixed, Participant, Proposal, Stage, Started, Trigger};
 
+/// 结案审核退回: the reason of a reminder that comes from a refused closing.
+pub const CLOSING_REFUSED: &str = "closing_refused";
+/// 超期: the reason of a reminder that comes from a clock of our own.
+pub const OVERDUE: &str = "overdue";
+
 /// When the units of a plan were asked, and how often before.
 struct Asking {
     approved_at: Timestamp,
@@ -43,7 +48,7 @@ pub struct Operation {
     pub participants: Vec<Participant>,
     /// When it was proposed.
     pub proposed_at: Timestamp,
-    /// When it was last pressed for, if ever.
+    /// When the closing of its case was last refused because of it, if ever.
     #[serde(default)]
     pub pressed_at: Option<Timestamp>,
     /// Where it stands.
@@ -139,7 +144,8 @@ impl Operation {
                     started.record.push(inspection.clone());
                 }
             }
-            Event::Reminded { .. } => self.pressed_at = Some(at),
+            Event::Reminded { reason, .. } if reason.as_str() == CLOSING_REFUSED => self.pressed_at = Some(at),
+            Event::Reminded { .. } => {}
             Event::Confirmed { .. }
             | Event::Declined { .. }
             | Event::Unanswered { .. }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use kit::envelope::Envelope;
 use kit::service::{Failed, Keys};
-use scheduling_domain::operation::Trigger;
+use scheduling_domain::operation::{CLOSING_REFUSED, Trigger};
 use scheduling_domain::{Command, Ended, KnownCase, Operation};
 use vocab::{CaseId, RuleCode, WorkOrderId};
 
@@ -123,7 +123,7 @@ fn cancel(unit: &mut Unit, cx: &mut Cx, operations: Vec<Operation>, code: &str) 
 
 /// 结案审核退回: whoever holds an unfinished operation of the case is pressed for it.
 fn closing_refused(unit: &mut Unit, cx: &mut Cx, case: CaseId) -> Result<(), Failed> {
-    let reason = RuleCode::new("closing_refused").map_err(|error| Failed::Broken(error.to_string()))?;
+    let reason = RuleCode::new(CLOSING_REFUSED).map_err(|error| Failed::Broken(error.to_string()))?;
     let open: Vec<Operation> = unfinished(unit, case).cloned().collect();
     for operation in open {
         decide(unit, cx, &operation, &Command::Remind { reason: reason.clone() })?;

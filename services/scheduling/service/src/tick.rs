@@ -2,6 +2,7 @@
 
 use kit::service::{Failed, FiredTimer};
 use scheduling_domain::Command;
+use scheduling_domain::operation::OVERDUE;
 use vocab::{OperationId, RuleCode};
 
 use crate::app::{self, Cx};
@@ -15,7 +16,7 @@ pub fn on_timer(unit: &mut Unit, cx: &mut Cx, timer: &FiredTimer) -> Result<(), 
     let command = match timer.kind.as_str() {
         app::CONFIRM => Command::RecordSilence,
         app::PROPOSAL_ANSWER | app::SLOT_END => {
-            let reason = RuleCode::new("overdue").map_err(|error| Failed::Broken(error.to_string()))?;
+            let reason = RuleCode::new(OVERDUE).map_err(|error| Failed::Broken(error.to_string()))?;
             Command::Remind { reason }
         }
         other => return Err(Failed::Broken(format!("a timer of unknown kind {other:?}"))),

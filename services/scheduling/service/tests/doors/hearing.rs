@@ -172,7 +172,9 @@ async fn silence_is_recorded_and_an_operation_that_is_not_over_is_pressed_for() 
         names.iter().filter(|name| *name == "OperationReminded").count()
     };
     patiently(async || reminded().await == 1, "the slot's end is noticed").await;
-    assert!(tasks().await.iter().any(|task| task.overdue && task.task_code == "operation.start"));
+    let open = tasks().await;
+    assert!(open.iter().any(|task| task.overdue && task.task_code == "operation.start"));
+    assert!(open.iter().all(|task| !task.pressed), "late is not yet pressed for");
     let late = house.check_in(&fixed.operation_id, "ZF", &["ZF-O01", "ZF-O02"]).await.unwrap_err();
     assert_eq!(reason(&late), "scheduling.slot_over");
 
