@@ -15,7 +15,7 @@ use xiezhi_proto::assignment::v1::{
 use xiezhi_proto::common::v1::{CaseFacts, Channel, Duty, Fact, Role, Urgency};
 use xiezhi_proto::evaluation::v1::{Callback, CallbackState, ListCallbacksRequest, Rating, RecordCallbackRequest};
 use xiezhi_proto::intake::v1::{
-    Case, CaseStage, Complainant, GetCaseRequest, RegisterCaseRequest, RegisterCaseResponse,
+    AcceptCaseRequest, Case, CaseStage, Complainant, GetCaseRequest, RegisterCaseRequest, RegisterCaseResponse,
 };
 use xiezhi_proto::supervision::v1::ApproveClosingRequest;
 
@@ -63,6 +63,11 @@ impl Complaint {
             body: "路口的垃圾箱被撞坏, 垃圾散落一地, 请尽快处理。".to_owned(),
             facts: facts("appearance.sanitation_facility", "public_place", Channel::Phone, &[]),
         }
+    }
+
+    /// True for the class that needs no clerk.
+    fn goes_by_itself(&self) -> bool {
+        self.facts.matter_codes.iter().all(|matter| matter == "appearance.sanitation_facility")
     }
 
     /// As a request with a fresh `command_id`.
@@ -154,11 +159,22 @@ impl<'house> Desk<'house> {
         Ok(())
     }
 
-    /// Registers a complaint at the window.
+    /// Registers a complaint at the window and takes it on, where the pack has not done so already.
     pub async fn register(&self, complaint: &Complaint) -> anyhow::Result<RegisterCaseResponse> {
         let clerk = self.as_account(CLERK).await?;
         let request = complaint.request();
-        Ok(clerk.read(|| call!(clerk.intake().register_case(request.clone()))).await?)
+        let case = clerk.read(|| call!(clerk.intake().register_case(request.clone()))).await?;
+        // A problem that may be known already waits for a clerk, whatever its class.
+        if !case.accepted && complaint.goes_by_itself() {
+            clerk
+                .command(|command_id| {
+                    let case_id = case.case_id.clone();
+                    let request = AcceptCaseRequest { command_id, case_id, ..AcceptCaseRequest::default() };
+                    call!(clerk.intake().accept_case(request))
+                })
+                .await?;
+        }
+        Ok(case)
     }
 
     /// The case as the centre sees it.

@@ -45,9 +45,6 @@ async fn one_trace_goes_from_the_client_through_all_five_services() {
         assert_eq!(first, register, "{name} goes back to {line:?}");
         assert_eq!(parent.as_slice(), span_id, "the trace began with the client");
     }
-    // Three journals deep: intake said it, assignment ordered it, supervision timed it, assignment heard of that.
-    let line = trace.ancestry(trace.named(clocks).unwrap());
-    assert!(line.len() >= 4, "{line:?}");
     // The timeline leads a person from the case to its trace.
     let request = xiezhi_proto::supervision::v1::GetTimelineRequest { case_id: case.case_id, ..Default::default() };
     let timeline = clerk.supervision().get_timeline(request).await.unwrap().into_inner();
