@@ -33,11 +33,14 @@ pub async fn run(arguments: BenchArguments, data: PathBuf) -> anyhow::Result<()>
     let clerk = Centre::connect(options).await?;
     let handler = clerk.with_token(&minter.mint(HANDLER)?)?;
 
+    let operator = clerk.with_token(&minter.mint("operator")?)?;
+    let today = client::rest::now(&operator).await?.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(8))).date();
+
     let mut orders = handler.orders_after(UNIT, latest(&handler).await?);
     let (mut receipts, mut dispatches) = (Vec::new(), Vec::new());
     for number in 0..cases + WARM_UP {
         let began = Instant::now();
-        let case_id = register(&clerk, number).await?;
+        let case_id = register(&clerk, number, today).await?;
         let receipt = began.elapsed();
         let arrived = tokio::time::timeout(PATIENCE, async {
             loop {
@@ -63,6 +66,9 @@ pub async fn run(arguments: BenchArguments, data: PathBuf) -> anyhow::Result<()>
 
 /// The position up to which the unit's orders are old news.
 async fn latest(handler: &Centre) -> anyhow::Result<u64> {
+    let operator = clerk.with_token(&minter.mint("operator")?)?;
+    let today = client::rest::now(&operator).await?.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(8))).date();
+
     let mut orders = handler.orders_after(UNIT, 0);
     // What is there already comes at once; a pause means that the end is reached.
     while let Ok(change) = tokio::time::timeout(Duration::from_millis(700), orders.next()).await {
@@ -71,7 +77,7 @@ async fn latest(handler: &Centre) -> anyhow::Result<u64> {
     Ok(orders.position())
 }
 
-async fn register(clerk: &Centre, number: u32) -> anyhow::Result<String> {
+async fn register(clerk: &Centre, number: u32, today: jiff::civil::Date) -> anyhow::Result<String> {
     let request = RegisterCaseRequest {
         complainant: Some(Complainant {
             name: "测试".to_owned(),
@@ -83,9 +89,9 @@ async fn register(clerk: &Centre, number: u32) -> anyhow::Result<String> {
         facts: Some(CaseFacts {
             matter_codes: vec![MATTER.to_owned()],
             region_code: REGION.to_owned(),
-            object_type: "any".to_owned(),
+            object_type: "stall".to_owned(),
             declared: Vec::new(),
-            act_on: jiff::Zoned::now().date().to_string(),
+            act_on: today.to_string(),
             channel: Channel::Phone.into(),
             urgency: Urgency::Normal.into(),
         }),
