@@ -34,7 +34,8 @@ pub const ADMINISTRATOR: &str = "centre.administrator";
 const REST_WITHIN: Duration = Duration::from_secs(60);
 
 /// A small picture, as evidence: the bytes tell that it is a PNG.
-const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89";
+const PICTURE: &[u8] =
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89";
 
 /// What somebody complains of.
 #[derive(Debug, Clone)]
@@ -147,7 +148,8 @@ impl<'house> Desk<'house> {
 
     /// Checks every invariant from outside.
     pub async fn verify(&self) -> anyhow::Result<()> {
-        self.verify_with(client::verify::Options { rest_within: REST_WITHIN, ..client::verify::Options::default() }).await
+        self.verify_with(client::verify::Options { rest_within: REST_WITHIN, ..client::verify::Options::default() })
+            .await
     }
 
     /// Checks every invariant from outside, and that these commands had their effect.
@@ -267,7 +269,8 @@ impl<'house> Desk<'house> {
     /// The call-back that was drawn for a case.
     pub async fn drawn(&self, case_id: &str) -> anyhow::Result<Callback> {
         let evaluator = self.as_account(EVALUATOR).await?;
-        let request = ListCallbacksRequest { state: CallbackState::Drawn.into(), page_size: 200, page_token: String::new() };
+        let request =
+            ListCallbacksRequest { state: CallbackState::Drawn.into(), page_size: 200, page_token: String::new() };
         let answer = evaluator.read(|| call!(evaluator.evaluation().list_callbacks(request.clone()))).await?;
         let mut callbacks = answer.callbacks.into_iter();
         callbacks.find(|callback| callback.case_id == case_id).context("no call-back was drawn")

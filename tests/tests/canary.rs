@@ -267,9 +267,8 @@ async fn reveal(desk: &Desk<'_>, case_id: &str, person: &Person) {
 /// Duplicates and clusters, declined, routed away, withdrawn; a clerk's weighing carries the person's own words.
 async fn other_ways(desk: &Desk<'_>, people: &[Person], shown: &mut Shown) {
     let clerk = desk.as_account(CLERK).await.unwrap();
-    let noise = |person: &Person| {
-        person.complaint("noise.trade.night", "bar", Channel::Visit, &[("time.night", "true")])
-    };
+    let noise =
+        |person: &Person| person.complaint("noise.trade.night", "bar", Channel::Visit, &[("time.night", "true")]);
     let head = desk.register(&noise(&people[1])).await.unwrap();
     let member = desk.register(&noise(&people[2])).await.unwrap();
     let again = desk.register(&noise(&people[1])).await.unwrap();
@@ -408,7 +407,8 @@ async fn see(centre: &Centre, case_id: &str, shown: &mut Shown) {
     shown.answer("a case", centre.intake().get_case(request).await.unwrap().get_ref());
     let request = ListCasesRequest { page_size: 200, ..Default::default() };
     shown.answer("cases", centre.intake().list_cases(request).await.unwrap().get_ref());
-    let request = xiezhi_proto::supervision::v1::GetTimelineRequest { case_id: case_id.to_owned(), ..Default::default() };
+    let request =
+        xiezhi_proto::supervision::v1::GetTimelineRequest { case_id: case_id.to_owned(), ..Default::default() };
     shown.answer("a timeline", centre.supervision().get_timeline(request).await.unwrap().get_ref());
 }
 

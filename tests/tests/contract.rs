@@ -82,7 +82,8 @@ fn every_command_can_be_repeated_safely() {
         let read = READS.iter().any(|verb| method.name().starts_with(verb));
         let excepted = NO_COMMAND.iter().any(|(name, _)| *name == method.full_name());
         let field = method.input().get_field_by_name("command_id");
-        let has = field.is_some_and(|field| field.kind() == Kind::String && field.cardinality() != Cardinality::Repeated);
+        let has =
+            field.is_some_and(|field| field.kind() == Kind::String && field.cardinality() != Cardinality::Repeated);
         if !read && !excepted {
             commands += 1;
             if !has {
@@ -350,7 +351,8 @@ fn each_hearer_has_a_handler() {
                 .or_insert_with(|| sources::rust(&format!("services/{hearer}/service/src")).unwrap());
             let name = event.message.name();
             // Supervision keeps every event that names its cases in their timelines, of whatever type it is.
-            let names_cases = ["case_id", "case_ids"].iter().any(|field| event.message.get_field_by_name(field).is_some());
+            let names_cases =
+                ["case_id", "case_ids"].iter().any(|field| event.message.get_field_by_name(field).is_some());
             let in_timeline = *hearer == "supervision" && names_cases && sources.iter().any(keeps_a_timeline);
             if !in_timeline && !sources.iter().any(|source| reads(source, name)) {
                 mistakes.push(format!("{hearer} never reads {name} ({subject})"));
@@ -370,7 +372,9 @@ fn reads(source: &sources::Source, name: &str) -> bool {
     let by_type = !source.lines_with(&[name, ":", ":", "TYPE"]).is_empty();
     let words = &source.words;
     let by_body = words.windows(2).enumerate().any(|(at, pair)| {
-        pair[0].text == name && pair[1].text == ">" && words[at.saturating_sub(12)..at].iter().any(|word| word.text == "body")
+        pair[0].text == name
+            && pair[1].text == ">"
+            && words[at.saturating_sub(12)..at].iter().any(|word| word.text == "body")
     });
     by_type || by_body
 }

@@ -120,7 +120,11 @@ fn a_domain_crate_depends_on_words_and_arithmetic_only() {
         }
     };
     for service in SERVICES {
-        check(&format!("{service}-domain"), &["jiff", "serde", "thiserror", "uuid", "vocab"], &["proptest", "serde_json"]);
+        check(
+            &format!("{service}-domain"),
+            &["jiff", "serde", "thiserror", "uuid", "vocab"],
+            &["proptest", "serde_json"],
+        );
     }
     check("vocab", &["jiff", "serde", "thiserror", "uuid"], &["proptest", "serde_json"]);
     // The parser of packs reads texts that others opened; `disk` alone opens files, and the next test watches it.
@@ -134,9 +138,34 @@ fn a_domain_crate_depends_on_words_and_arithmetic_only() {
 
 /// What needs a clock, chance, a disk, a network or a runtime.
 const IMPURE: &[&str] = &[
-    "Timestamp::now", "Zoned::now", "SystemTime", "Instant", "now_v7", "new_v4", "now_v6", "rand", "getrandom", "std::fs",
-    "std::io", "std::net", "std::env", "std::process", "std::thread", "std::time::Instant", "tokio", "async", "await",
-    "println", "eprintln", "include_str", "include_bytes", "xiezhi_proto", "prost", "sqlx", "Mutex", "static mut",
+    "Timestamp::now",
+    "Zoned::now",
+    "SystemTime",
+    "Instant",
+    "now_v7",
+    "new_v4",
+    "now_v6",
+    "rand",
+    "getrandom",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "std::time::Instant",
+    "tokio",
+    "async",
+    "await",
+    "println",
+    "eprintln",
+    "include_str",
+    "include_bytes",
+    "xiezhi_proto",
+    "prost",
+    "sqlx",
+    "Mutex",
+    "static mut",
 ];
 
 #[test]
@@ -225,7 +254,16 @@ fn uses(source: &Source, name: &str) -> Vec<String> {
 }
 
 /// The ways to say SQL.
-const SQL: &[&str] = &["query", "query_as", "query_scalar", "query_unchecked", "query_as_unchecked", "query_file", "raw_sql", "QueryBuilder"];
+const SQL: &[&str] = &[
+    "query",
+    "query_as",
+    "query_scalar",
+    "query_unchecked",
+    "query_as_unchecked",
+    "query_file",
+    "raw_sql",
+    "QueryBuilder",
+];
 
 #[test]
 fn only_the_store_of_a_service_holds_sql() {
@@ -270,7 +308,8 @@ fn no_statement_is_put_together_from_values() {
 fn the_edge_speaks_grpc_only() {
     let packages = packages();
     let mut trespasses = Vec::new();
-    let edge: Vec<&Package> = packages.values().filter(|package| package.folder.starts_with("services/edge/")).collect();
+    let edge: Vec<&Package> =
+        packages.values().filter(|package| package.folder.starts_with("services/edge/")).collect();
     assert!(edge.len() >= 2);
     for package in edge {
         let ours = package.normal.iter().map(String::as_str).filter(|name| packages.contains_key(*name));
@@ -321,12 +360,52 @@ fn kit_depends_on_no_crate_with_a_domain_word() {
 
 /// Words of the domain, as parts of a name.
 const DOMAIN_WORDS: &[&str] = &[
-    "case", "cases", "complaint", "complaints", "complainant", "complainants", "petition", "petitioner", "citizen",
-    "department", "departments", "town", "towns", "county", "officer", "officers", "determination", "diagnosis",
-    "consultation", "ruling", "precedent", "order", "orders", "objection", "operation", "operations", "inspection",
-    "vehicle", "vehicles", "rating", "ratings", "score", "scores", "notice", "notices", "closing",
-    "intake", "assignment", "scheduling", "supervision", "evaluation", "responsibility", "clerk", "supervisor",
-    "evaluator", "coordinator",
+    "case",
+    "cases",
+    "complaint",
+    "complaints",
+    "complainant",
+    "complainants",
+    "petition",
+    "petitioner",
+    "citizen",
+    "department",
+    "departments",
+    "town",
+    "towns",
+    "county",
+    "officer",
+    "officers",
+    "determination",
+    "diagnosis",
+    "consultation",
+    "ruling",
+    "precedent",
+    "order",
+    "orders",
+    "objection",
+    "operation",
+    "operations",
+    "inspection",
+    "vehicle",
+    "vehicles",
+    "rating",
+    "ratings",
+    "score",
+    "scores",
+    "notice",
+    "notices",
+    "closing",
+    "intake",
+    "assignment",
+    "scheduling",
+    "supervision",
+    "evaluation",
+    "responsibility",
+    "clerk",
+    "supervisor",
+    "evaluator",
+    "coordinator",
 ];
 
 /// Where kit may say a word of the domain, and why.
@@ -346,7 +425,9 @@ const FOREIGN_NAMES: &[&str] = &["eq_ignore_ascii_case"];
 fn kit_knows_no_domain_word() {
     let mut trespasses = Vec::new();
     for source in sources::rust("services/shared/kit/src").unwrap() {
-        for word in source.words.iter().filter(|word| word.kind == Kind::Name && !FOREIGN_NAMES.contains(&word.text.as_str())) {
+        for word in
+            source.words.iter().filter(|word| word.kind == Kind::Name && !FOREIGN_NAMES.contains(&word.text.as_str()))
+        {
             for part in words_of(&word.text) {
                 let may = KIT_MAY_SAY.iter().any(|(path, said, _)| *path == source.path && *said == part);
                 if DOMAIN_WORDS.contains(&part.as_str()) && !may {
@@ -367,7 +448,9 @@ fn nothing_that_is_shipped_may_panic_on_purpose() {
     let mut trespasses = Vec::new();
     for folder in ["services", "proto", "tests/src"] {
         for source in sources::rust(folder).unwrap() {
-            for code in [".unwrap()", ".expect(", ".unwrap_err()", "panic!", "todo!", "unimplemented!", "unreachable!", "dbg!"] {
+            for code in
+                [".unwrap()", ".expect(", ".unwrap_err()", "panic!", "todo!", "unimplemented!", "unreachable!", "dbg!"]
+            {
                 trespasses.extend(source.lines_saying(code).into_iter().map(|line| at(&source, line, code)));
             }
         }
@@ -395,11 +478,15 @@ fn an_exception_from_a_lint_says_why() {
             let lines: Vec<&str> = text.lines().collect();
             for (index, line) in lines.iter().enumerate() {
                 let begins = line.trim_start();
-                if !begins.starts_with("#[allow(") && !begins.starts_with("#![allow(") && !begins.starts_with("#[expect(") {
+                if !begins.starts_with("#[allow(")
+                    && !begins.starts_with("#![allow(")
+                    && !begins.starts_with("#[expect(")
+                {
                     continue;
                 }
                 exceptions += 1;
-                let before = index.checked_sub(1).and_then(|before| lines.get(before)).map_or("", |line| line.trim_start());
+                let before =
+                    index.checked_sub(1).and_then(|before| lines.get(before)).map_or("", |line| line.trim_start());
                 let said = line.contains("//") || before.starts_with("//") || line.contains("reason =");
                 // Documentation tells what the item is, not why the lint is wrong.
                 if !said || (before.starts_with("///") && !line.contains("//")) {
@@ -420,9 +507,9 @@ fn nothing_is_left_for_later() {
     let mut paths = Vec::new();
     for folder in ["services", "proto", "tests", "deploy", "scripts", "docs"] {
         let all = sources::files(folder, &[""]).unwrap();
-        paths.extend(all.into_iter().filter(|path| {
-            folder == "scripts" || endings.iter().any(|ending| path.ends_with(ending))
-        }));
+        paths.extend(
+            all.into_iter().filter(|path| folder == "scripts" || endings.iter().any(|ending| path.ends_with(ending))),
+        );
     }
     paths.extend(["README.md", "README.zh-CN.md", "Cargo.toml"].map(str::to_owned));
     assert!(paths.len() > 150, "only {} files were found", paths.len());

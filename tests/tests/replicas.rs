@@ -31,9 +31,28 @@ async fn a_journey_goes_its_way_over_two_processes_of_each_service_and_over_one_
     // One of each dies without a word. Nothing is lost, and the rest goes on.
     centre.kill_first_of_each().unwrap();
     let register = [
-        "case", "register", "--as", "centre.window1", "--title", "垃圾箱损坏", "--body", "路口的垃圾箱被撞坏",
-        "--matter", "appearance.sanitation_facility", "--region", "330421103", "--object", "public_place",
-        "--act-on", "2026-03-02", "--channel", "phone", "--output", "json", "--data", &data,
+        "case",
+        "register",
+        "--as",
+        "centre.window1",
+        "--title",
+        "垃圾箱损坏",
+        "--body",
+        "路口的垃圾箱被撞坏",
+        "--matter",
+        "appearance.sanitation_facility",
+        "--region",
+        "330421103",
+        "--object",
+        "public_place",
+        "--act-on",
+        "2026-03-02",
+        "--channel",
+        "phone",
+        "--output",
+        "json",
+        "--data",
+        &data,
     ];
     let said = centre.run(&register).await.unwrap().done().unwrap();
     let registered: serde_json::Value = serde_json::from_str(&said).unwrap();

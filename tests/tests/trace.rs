@@ -14,8 +14,11 @@ const WITHIN: Duration = Duration::from_secs(60);
 #[tokio::test(flavor = "multi_thread")]
 async fn one_trace_goes_from_the_client_through_all_five_services() {
     let collector = Collector::start().await.unwrap();
-    let house =
-        HouseOptions::default().with_variable("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint()).open().await.unwrap();
+    let house = HouseOptions::default()
+        .with_variable("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint())
+        .open()
+        .await
+        .unwrap();
     let desk = Desk::at(&house).await.unwrap();
     let clerk = desk.as_account(CLERK).await.unwrap();
     let (trace_id, span_id) = (uuid::Uuid::new_v4(), *b"client01");

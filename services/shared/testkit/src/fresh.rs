@@ -8,10 +8,7 @@ use uuid::Uuid;
 pub async fn fresh_postgres() -> anyhow::Result<Postgres> {
     let options = PostgresOptions {
         binaries: binaries()?,
-        directory: tempfile::Builder::new()
-            .prefix("xiezhi-postgres-")
-            .tempdir()?
-            .keep(),
+        directory: tempfile::Builder::new().prefix("xiezhi-postgres-").tempdir()?.keep(),
         password: Uuid::new_v4().simple().to_string(),
         port: None,
         fsync: false,
@@ -27,25 +24,13 @@ pub async fn fresh_nats() -> anyhow::Result<Nats> {
 
 /// A new nats-server with the permissions of a real centre: a user per service named, and `observer`.
 pub async fn fresh_nats_with_accounts(services: &[&str]) -> anyhow::Result<Nats> {
-    let account = |user: &&str| Account {
-        user: (*user).to_owned(),
-        password: Uuid::new_v4().simple().to_string(),
-    };
+    let account = |user: &&str| Account { user: (*user).to_owned(), password: Uuid::new_v4().simple().to_string() };
     start_nats(services.iter().chain([&OBSERVER]).map(account).collect()).await
 }
 
 async fn start_nats(accounts: Vec<Account>) -> anyhow::Result<Nats> {
-    let directory = tempfile::Builder::new()
-        .prefix("xiezhi-nats-")
-        .tempdir()?
-        .keep();
-    let options = NatsOptions {
-        binaries: binaries()?,
-        directory,
-        accounts,
-        port: None,
-        throw_away: true,
-    };
+    let directory = tempfile::Builder::new().prefix("xiezhi-nats-").tempdir()?.keep();
+    let options = NatsOptions { binaries: binaries()?, directory, accounts, port: None, throw_away: true };
     Nats::start(options).await.map_err(spoken)
 }
 
@@ -69,28 +54,13 @@ mod tests {
     #[tokio::test]
     async fn what_was_committed_survives_a_killed_postgres() {
         let mut postgres = fresh_postgres().await.unwrap();
-        let mut session = PgConnection::connect(&postgres.url("postgres"))
-            .await
-            .unwrap();
-        sqlx::query("CREATE TABLE kept (id int)")
-            .execute(&mut session)
-            .await
-            .unwrap();
+        let mut session = PgConnection::connect(&postgres.url("postgres")).await.unwrap();
+        sqlx::query("CREATE TABLE kept (id int)").execute(&mut session).await.unwrap();
         postgres.kill().await;
-        assert!(
-            sqlx::query("SELECT * FROM kept")
-                .execute(&mut session)
-                .await
-                .is_err()
-        );
+        assert!(sqlx::query("SELECT * FROM kept").execute(&mut session).await.is_err());
         postgres.restart().await.unwrap();
-        let mut session = PgConnection::connect(&postgres.url("postgres"))
-            .await
-            .unwrap();
-        sqlx::query("SELECT * FROM kept")
-            .execute(&mut session)
-            .await
-            .unwrap();
+        let mut session = PgConnection::connect(&postgres.url("postgres")).await.unwrap();
+        sqlx::query("SELECT * FROM kept").execute(&mut session).await.unwrap();
         postgres.stop().await;
     }
 
@@ -102,11 +72,8 @@ mod tests {
             jetstream::new(client).get_stream("EV_TEST").await.is_ok()
         };
         let client = async_nats::connect(nats.url()).await.unwrap();
-        let wanted = stream::Config {
-            name: "EV_TEST".to_owned(),
-            subjects: vec!["ev.test.>".to_owned()],
-            ..Default::default()
-        };
+        let wanted =
+            stream::Config { name: "EV_TEST".to_owned(), subjects: vec!["ev.test.>".to_owned()], ..Default::default() };
         jetstream::new(client).create_stream(wanted).await.unwrap();
         nats.kill();
         nats.restart().await.unwrap();

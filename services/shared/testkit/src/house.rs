@@ -241,7 +241,9 @@ impl House {
 
     fn spawn(&self, log: File) -> anyhow::Result<Running> {
         let mut command = Command::new(&self.program);
-        command.args(["up", "--simulated", "--no-fsync", "--start", &self.options.start, "--data"]).arg(self.data.path());
+        command
+            .args(["up", "--simulated", "--no-fsync", "--start", &self.options.start, "--data"])
+            .arg(self.data.path());
         if let Some(pack) = &self.options.pack {
             command.arg("--pack").arg(pack);
         }

@@ -38,22 +38,11 @@ impl Servers {
 
     async fn find_or_start() -> anyhow::Result<Self> {
         let named = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
-        if let (Some(admin_url), Some(nats_url)) = (
-            named("XIEZHI_TEST_DATABASE_URL"),
-            named("XIEZHI_TEST_NATS_URL"),
-        ) {
-            return Ok(Self {
-                admin_url,
-                nats_url,
-                _started_here: None,
-            });
+        if let (Some(admin_url), Some(nats_url)) = (named("XIEZHI_TEST_DATABASE_URL"), named("XIEZHI_TEST_NATS_URL")) {
+            return Ok(Self { admin_url, nats_url, _started_here: None });
         }
         let (postgres, nats) = tokio::try_join!(fresh_postgres(), fresh_nats())?;
-        Ok(Self {
-            admin_url: postgres.url("postgres"),
-            nats_url: nats.url(),
-            _started_here: Some((postgres, nats)),
-        })
+        Ok(Self { admin_url: postgres.url("postgres"), nats_url: nats.url(), _started_here: Some((postgres, nats)) })
     }
 }
 
@@ -61,12 +50,8 @@ impl Servers {
 pub async fn fresh_database(name: &str) -> anyhow::Result<String> {
     let admin_url = Servers::shared().await?.admin_url();
     let database = format!("{name}_{}", Uuid::now_v7().simple());
-    let mut admin = PgConnection::connect(admin_url)
-        .await
-        .context("the test PostgreSQL does not answer")?;
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE \"{database}\"")))
-        .execute(&mut admin)
-        .await?;
+    let mut admin = PgConnection::connect(admin_url).await.context("the test PostgreSQL does not answer")?;
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE \"{database}\""))).execute(&mut admin).await?;
     admin.close().await?;
     with_database(admin_url, &database)
 }
@@ -77,16 +62,9 @@ pub async fn nats() -> anyhow::Result<String> {
 }
 
 fn with_database(url: &str, database: &str) -> anyhow::Result<String> {
-    let (address, options) = url
-        .split_once('?')
-        .map_or((url, None), |(address, options)| (address, Some(options)));
-    let after_scheme = address
-        .find("://")
-        .context("the database URL has no scheme")?
-        + 3;
-    let end = address[after_scheme..]
-        .find('/')
-        .map_or(address.len(), |slash| after_scheme + slash);
+    let (address, options) = url.split_once('?').map_or((url, None), |(address, options)| (address, Some(options)));
+    let after_scheme = address.find("://").context("the database URL has no scheme")? + 3;
+    let end = address[after_scheme..].find('/').map_or(address.len(), |slash| after_scheme + slash);
     let options = options.map_or_else(String::new, |options| format!("?{options}"));
     Ok(format!("{}/{database}{options}", &address[..end]))
 }
@@ -101,10 +79,7 @@ mod tests {
         for (given, wanted) in [
             ("postgres://p@h:1/postgres", "postgres://p@h:1/new"),
             ("postgres://p:w@h:1", "postgres://p:w@h:1/new"),
-            (
-                "postgres://p@h/x?sslmode=disable",
-                "postgres://p@h/new?sslmode=disable",
-            ),
+            ("postgres://p@h/x?sslmode=disable", "postgres://p@h/new?sslmode=disable"),
         ] {
             assert_eq!(with_database(given, "new").unwrap(), wanted);
         }
@@ -112,19 +87,10 @@ mod tests {
 
     #[tokio::test]
     async fn two_fresh_databases_are_two() {
-        let (one, other) = (
-            fresh_database("same").await.unwrap(),
-            fresh_database("same").await.unwrap(),
-        );
+        let (one, other) = (fresh_database("same").await.unwrap(), fresh_database("same").await.unwrap());
         let mut one = PgConnection::connect(&one).await.unwrap();
         let mut other = PgConnection::connect(&other).await.unwrap();
-        sqlx::query("CREATE TABLE mine (id int)")
-            .execute(&mut one)
-            .await
-            .unwrap();
-        sqlx::query("SELECT * FROM mine")
-            .execute(&mut other)
-            .await
-            .unwrap_err();
+        sqlx::query("CREATE TABLE mine (id int)").execute(&mut one).await.unwrap();
+        sqlx::query("SELECT * FROM mine").execute(&mut other).await.unwrap_err();
     }
 }
