@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vocab::{
-    CaseFacts, CaseId, ConsultationId, DeterminationId, FactCode, HandlingMode, OperationId,
-    RulingId, Track, UnitCode,
+    CaseFacts, CaseId, ConsultationId, DeterminationId, FactCode, HandlingMode, OperationId, RulingId, Track, UnitCode,
 };
 
 use crate::consultation::Position;
@@ -129,9 +128,7 @@ impl EscalationGround {
     /// Reads the code.
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
-        [Self::SeveralDuties, Self::DutiesConnect, Self::OneObjectChecks]
-            .into_iter()
-            .find(|one| one.as_str() == code)
+        [Self::SeveralDuties, Self::DutiesConnect, Self::OneObjectChecks].into_iter().find(|one| one.as_str() == code)
     }
 }
 

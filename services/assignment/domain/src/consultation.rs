@@ -235,15 +235,9 @@ impl Consultation {
             (S::Open, C::Rule { .. }) if !self.urgent && !self.outstanding().is_empty() => {
                 return Err(Refusal::AnswersOutstanding { units: self.outstanding() });
             }
-            (S::Open | S::Answered { .. }, C::Rule { ruling }) => {
-                (S::Ruled { ruling, at }, ConsultationEvent::Ruled)
-            }
-            (S::Answered { .. }, C::Remind { rule_by }) => {
-                (S::Answered { rule_by }, ConsultationEvent::Reminded)
-            }
-            (S::Open | S::Answered { .. }, C::Withdraw) => {
-                (S::Withdrawn { at }, ConsultationEvent::Withdrawn)
-            }
+            (S::Open | S::Answered { .. }, C::Rule { ruling }) => (S::Ruled { ruling, at }, ConsultationEvent::Ruled),
+            (S::Answered { .. }, C::Remind { rule_by }) => (S::Answered { rule_by }, ConsultationEvent::Reminded),
+            (S::Open | S::Answered { .. }, C::Withdraw) => (S::Withdrawn { at }, ConsultationEvent::Withdrawn),
             (stage, _) => {
                 return Err(Refusal::OutOfTurn { thing: "consultation", stage: stage.name(), verb });
             }

@@ -177,6 +177,24 @@ impl CaseFile {
         Ok(work.done())
     }
 
+    /// 离任交接: open orders whose person no longer holds the post, and who answers for them from now on. An order whose unit
+    /// has nobody left keeps its person until a ruling gives it to another unit.
+    #[must_use]
+    pub fn to_hand_over(&self, policy: &crate::policy::Policy) -> Vec<Command> {
+        self.orders
+            .values()
+            .filter(|order| order.is_open())
+            .filter(|order| {
+                let (person, post) = (&order.assignee.person, &order.assignee.post);
+                policy.person(&order.unit, person, Some(post)).is_err()
+            })
+            .filter_map(|order| {
+                let next = policy.assignee(&order.unit).ok()?;
+                Some(Command::Reassign { order: order.id, person: next.person, post: Some(next.post) })
+            })
+            .collect()
+    }
+
     /// The timers that must be armed in this state, by kind.
     #[must_use]
     pub fn timers(&self) -> BTreeMap<String, Deadline> {

@@ -143,11 +143,7 @@ impl Question<'_> {
         self.precedents
             .iter()
             .filter(|precedent| precedent.resembles(self.facts, self.as_of.valid_on, self.as_of.known_at))
-            .filter(|precedent| {
-                precedent
-                    .open_facts(&self.facts.declared)
-                    .is_some_and(|open| open.is_subset(assumed))
-            })
+            .filter(|precedent| precedent.open_facts(&self.facts.declared).is_some_and(|open| open.is_subset(assumed)))
             // A ruling for the town is nearer to the case than one for the county.
             .max_by_key(|precedent| (precedent.region.is_some(), precedent.recorded.from, precedent.id))
     }
@@ -188,10 +184,8 @@ impl Question<'_> {
             item.kind != ItemKind::Power
                 || (!ruled.is_empty() && item.matters.iter().any(|matter| !ruled.contains(matter)))
         };
-        let kept = matched
-            .iter()
-            .copied()
-            .filter(|item| item.unit == lead || named.contains(&item.unit) || is_outside(item));
+        let kept =
+            matched.iter().copied().filter(|item| item.unit == lead || named.contains(&item.unit) || is_outside(item));
         let mut shares = shares(kept, &lead);
         let ground = Ground::document(&rule.source);
         // A unit that the rule names and no item does acts on the rule alone.
@@ -282,10 +276,10 @@ fn shares<'item>(items: impl Iterator<Item = &'item MatchedItem>, lead: &UnitCod
     let mut grounds: BTreeMap<(UnitCode, Duty), BTreeSet<Ground>> = BTreeMap::new();
     for item in items {
         for duty in &item.duties {
-            grounds.entry((item.unit.clone(), *duty)).or_default().insert(Ground {
-                item: Some(item.item.clone()),
-                citation: item.citation.clone(),
-            });
+            grounds
+                .entry((item.unit.clone(), *duty))
+                .or_default()
+                .insert(Ground { item: Some(item.item.clone()), citation: item.citation.clone() });
         }
     }
     let shares = grounds
@@ -303,9 +297,7 @@ fn shares<'item>(items: impl Iterator<Item = &'item MatchedItem>, lead: &UnitCod
 /// The lead first, then the others by code; the weightiest duty first.
 #[must_use]
 pub fn in_order(mut shares: Vec<Share>) -> Vec<Share> {
-    shares.sort_by_key(|share| {
-        (share.role != Role::Lead, share.unit.clone(), std::cmp::Reverse(weight(share.duty)))
-    });
+    shares.sort_by_key(|share| (share.role != Role::Lead, share.unit.clone(), std::cmp::Reverse(weight(share.duty))));
     shares
 }
 

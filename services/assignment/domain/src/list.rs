@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use vocab::{
-    Body, Citation, Condition, Duty, MatterCode, ObjectTypeCode, PowerItemCode, RuleCode, Scope,
-    Validity,
-};
+use vocab::{Body, Citation, Condition, Duty, MatterCode, ObjectTypeCode, PowerItemCode, RuleCode, Scope, Validity};
 
 /// 记录时间: from when to when the list held an entry; the end itself no longer counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -128,12 +125,7 @@ impl ListItem {
     /// True where both decide the same cases in the same way: names and sources may differ.
     #[must_use]
     pub fn is_same_in_law(&self, other: &Self) -> bool {
-        let renamed = Self {
-            zh: other.zh.clone(),
-            en: other.en.clone(),
-            source: other.source.clone(),
-            ..self.clone()
-        };
+        let renamed = Self { zh: other.zh.clone(), en: other.en.clone(), source: other.source.clone(), ..self.clone() };
         renamed.says_the_same(other)
     }
 
@@ -239,22 +231,14 @@ impl Lists {
         &'list self,
         matters: impl IntoIterator<Item = &'list MatterCode>,
     ) -> impl Iterator<Item = &'list ListItem> {
-        let places: BTreeSet<usize> = matters
-            .into_iter()
-            .filter_map(|matter| self.by_matter.get(matter))
-            .flatten()
-            .copied()
-            .collect();
+        let places: BTreeSet<usize> =
+            matters.into_iter().filter_map(|matter| self.by_matter.get(matter)).flatten().copied().collect();
         places.into_iter().filter_map(|place| self.items.get(place))
     }
 
     /// The rows of one item.
     pub fn rows_of(&self, code: &PowerItemCode) -> impl Iterator<Item = &ListItem> {
-        self.by_code
-            .get(code)
-            .into_iter()
-            .flatten()
-            .filter_map(|place| self.items.get(*place))
+        self.by_code.get(code).into_iter().flatten().filter_map(|place| self.items.get(*place))
     }
 
     /// True where the lists know the item.
@@ -291,8 +275,7 @@ pub struct ListChange<'list> {
 /// Compares what the store holds with what is published.
 #[must_use]
 pub fn difference<'list>(stored: &[ListItem], published: &'list [ListItem]) -> ListChange<'list> {
-    let wanted: BTreeMap<ItemKey, &ListItem> =
-        published.iter().map(|item| (item.key(), item)).collect();
+    let wanted: BTreeMap<ItemKey, &ListItem> = published.iter().map(|item| (item.key(), item)).collect();
     let mut change = ListChange::default();
     let mut unchanged = BTreeSet::new();
     for (place, row) in stored.iter().enumerate() {
@@ -313,7 +296,6 @@ pub fn difference<'list>(stored: &[ListItem], published: &'list [ListItem]) -> L
             }
         }
     }
-    change.added =
-        wanted.into_iter().filter(|(key, _)| !unchanged.contains(key)).map(|(_, item)| item).collect();
+    change.added = wanted.into_iter().filter(|(key, _)| !unchanged.contains(key)).map(|(_, item)| item).collect();
     change
 }

@@ -312,7 +312,7 @@ impl WorkOrder {
             (S::Dispatched | S::Acknowledged { .. } | S::Objected { .. }, C::Withdraw { because }) => {
                 (S::Withdrawn { at, because }, OrderEvent::Withdrawn)
             }
-            (S::Dispatched | S::Acknowledged { .. }, C::Reassign { to }) => {
+            (S::Dispatched | S::Acknowledged { .. } | S::Objected { .. }, C::Reassign { to }) => {
                 next.assignee = to;
                 (stay, OrderEvent::Reassigned)
             }
@@ -360,4 +360,3 @@ impl WorkOrder {
         }
     }
 }
-

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vocab::{
-    Body, CaseFacts, CaseId, Duty, FactCode, FactValue, MatterCode, ObjectTypeCode, PowerItemCode,
-    PrecedentId, RegionCode, Role, RulingId, Validity,
+    Body, CaseFacts, CaseId, Duty, FactCode, FactValue, MatterCode, ObjectTypeCode, PowerItemCode, PrecedentId,
+    RegionCode, Role, RulingId, Validity,
 };
 
 use crate::list::{BoundaryRule, Lists, Recorded};

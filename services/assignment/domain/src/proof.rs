@@ -5,8 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use vocab::{
-    CaseFacts, Citation, Duty, FactCode, MatterCode, PowerItemCode, PrecedentId, RuleCode,
-    UnitCode, Validity,
+    CaseFacts, Citation, Duty, FactCode, MatterCode, PowerItemCode, PrecedentId, RuleCode, UnitCode, Validity,
 };
 
 use crate::list::ItemKind;

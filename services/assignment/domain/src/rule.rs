@@ -45,17 +45,10 @@ impl Work<'_, '_> {
             if !seen.insert((share.unit.clone(), share.duty)) {
                 return Err(Refusal::NamedTwice { unit: share.unit });
             }
-            let grounds = share
-                .cited
-                .iter()
-                .map(|cited| cited.ground(self.s.lists))
-                .collect::<Result<BTreeSet<_>, _>>()?;
-            let share = Share {
-                unit: share.unit,
-                role: share.role,
-                duty: share.duty,
-                grounds: grounds.into_iter().collect(),
-            };
+            let grounds =
+                share.cited.iter().map(|cited| cited.ground(self.s.lists)).collect::<Result<BTreeSet<_>, _>>()?;
+            let share =
+                Share { unit: share.unit, role: share.role, duty: share.duty, grounds: grounds.into_iter().collect() };
             self.is_within_the_towns_list(&share)?;
             shares.push(share);
         }
@@ -64,9 +57,7 @@ impl Work<'_, '_> {
         if leads.len() != 1 {
             return Err(Refusal::LeadCount { count: leads.len() });
         }
-        if let Some(share) =
-            shares.iter().find(|share| share.role == Role::Support && leads.contains(&share.unit))
-        {
+        if let Some(share) = shares.iter().find(|share| share.role == Role::Support && leads.contains(&share.unit)) {
             return Err(Refusal::NamedTwice { unit: share.unit.clone() });
         }
         Ok(in_order(shares))
@@ -128,10 +119,7 @@ impl Work<'_, '_> {
         let rows = rests_on.iter().flat_map(|item| self.s.lists.rows_of(item));
         rows.filter(|row| row.validity.covers(facts.act_on) && row.towns.covers(&facts.region)).fold(
             Validity { from: facts.act_on.min(ruled_on), to: Some(longest) },
-            |validity, row| Validity {
-                from: validity.from,
-                to: validity.to.min(row.validity.to.or(validity.to)),
-            },
+            |validity, row| Validity { from: validity.from, to: validity.to.min(row.validity.to.or(validity.to)) },
         )
     }
 }

@@ -88,8 +88,7 @@ pub fn parts(shares: &[Share]) -> Vec<Part> {
     let mut parts: Vec<Part> = by_unit
         .into_iter()
         .map(|(unit, shares)| {
-            let grounds: BTreeSet<Ground> =
-                shares.iter().flat_map(|share| share.grounds.iter().cloned()).collect();
+            let grounds: BTreeSet<Ground> = shares.iter().flat_map(|share| share.grounds.iter().cloned()).collect();
             let leads = shares.iter().any(|share| share.role == Role::Lead);
             Part {
                 unit: unit.clone(),

@@ -82,10 +82,7 @@ fn the_first_boundary_rule_that_applies_splits_an_overlap() {
         item("P2", "GA", &["noise"], PUNISH),
         item("P3", "WL", &["noise"], PUNISH),
     ];
-    let rules = vec![
-        boundary("B2", 1, &["noise"], "GA", &[]),
-        boundary("B1", 0, &["noise"], "ZF", &["GA", "SJ"]),
-    ];
+    let rules = vec![boundary("B2", 1, &["noise"], "GA", &[]), boundary("B1", 0, &["noise"], "ZF", &["GA", "SJ"])];
     let proof = asked(&facts(&["fume", "noise"]), &Lists::new(items, rules));
     assert!(matches!(&proof.basis, Basis::BoundaryRule { code, .. } if code.as_str() == "B1"), "{:?}", proof.basis);
     let units: BTreeSet<_> = proof.answer.shares().iter().map(|share| share.unit.as_str()).collect();
@@ -107,14 +104,16 @@ fn a_near_miss_names_the_one_thing_that_failed() {
         ListItem { validity: validity("2020-01-01", Some("2026-02-28")), ..item("P3", "HB", &["noise"], PUNISH) };
     let contrary = only_if(item("P4", "WL", &["noise"], PUNISH), "licensed", true);
     let two_things = ListItem { towns: elsewhere.towns.clone(), ..contrary.clone() };
-    let lists = Lists::new(vec![elsewhere, other_object, repealed, contrary, ListItem { code: "P5".parse().unwrap(), ..two_things }], vec![]);
+    let lists = Lists::new(
+        vec![elsewhere, other_object, repealed, contrary, ListItem { code: "P5".parse().unwrap(), ..two_things }],
+        vec![],
+    );
     let proof = asked(&declared(facts(&["noise"]), "licensed", false), &lists);
     assert_eq!(proof.answer, Determination::Gap);
     let misses: Vec<_> = proof.near_misses.iter().map(|near| (near.item.item.as_str(), &near.miss)).collect();
     let fact = Miss::Fact { facts: BTreeSet::from(["licensed".parse().unwrap()]) };
     // In the order of the units that hold them.
-    let expected =
-        [("P2", &Miss::ObjectType), ("P3", &Miss::Validity), ("P4", &fact), ("P1", &Miss::Region)];
+    let expected = [("P2", &Miss::ObjectType), ("P3", &Miss::Validity), ("P4", &fact), ("P1", &Miss::Region)];
     assert_eq!(misses, expected);
 }
 

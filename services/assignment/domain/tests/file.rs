@@ -129,7 +129,8 @@ fn the_diagnosis_asks_those_concerned_and_its_timer_records_silence() {
     let answer = |who: &str| Command::AnswerDiagnosis { unit: unit(who), stance: Stance::Mine, cited: article() };
     assert_eq!(refused(&county, &file, answer("SJ")), Refusal::NotAsked { unit: unit("SJ") });
     let file = go(&county, &file, answer("ZF"));
-    let made = county.with(|setting| file.decide(CaseFile::command_of_timer("diagnosis.answer").unwrap(), setting)).unwrap();
+    let made =
+        county.with(|setting| file.decide(CaseFile::command_of_timer("diagnosis.answer").unwrap(), setting)).unwrap();
     assert_eq!(made.events, [Event::DiagnosisMade]);
     let positions = &made.file.case.diagnosis.as_ref().unwrap().positions;
     assert!(matches!(positions[&unit("ZF")], Position::Taken { .. }));
@@ -140,13 +141,8 @@ fn the_diagnosis_asks_those_concerned_and_its_timer_records_silence() {
 #[test]
 fn a_sealed_case_is_shown_to_no_unit_before_it_is_accepted() {
     let county = barbecue();
-    let sealed = Registered {
-        id: case(),
-        case_no: String::new(),
-        facts: facts(&["fume"]),
-        without_clerk: false,
-        sealed: true,
-    };
+    let sealed =
+        Registered { id: case(), case_no: String::new(), facts: facts(&["fume"]), without_clerk: false, sealed: true };
     let file = county.with(|setting| CaseFile::register(sealed, setting)).unwrap().file;
     assert!(file.case.diagnosis.unwrap().asked.is_empty());
 }
@@ -155,8 +151,11 @@ fn a_sealed_case_is_shown_to_no_unit_before_it_is_accepted() {
 fn the_barbecue_goes_through_an_operation_to_the_reply() {
     let county = barbecue();
     let file = accepted(&county, &["fume", "noise"]);
-    let escalate =
-        |by: &str| Command::Escalate { unit: unit(by), ground: EscalationGround::SeveralDuties, invited: vec![unit("SJ")] };
+    let escalate = |by: &str| Command::Escalate {
+        unit: unit(by),
+        ground: EscalationGround::SeveralDuties,
+        invited: vec![unit("SJ")],
+    };
     assert!(matches!(refused(&county, &file, escalate("ZF")), Refusal::OutOfTurn { stage: "dispatched", .. }));
     assert_eq!(refused(&county, &file, escalate("GA")), Refusal::NotTheLead);
     let file = go(&county, &file, Command::Acknowledge { order: order_of(&file, "ZF") });
@@ -171,11 +170,8 @@ fn the_barbecue_goes_through_an_operation_to_the_reply() {
     let operation = Uuid::from_u128(0x0F).into();
     let file = go(&county, &file, Command::OperationNamed { operation });
     assert_eq!(refused(&county, &file, complete_case("ZF")), Refusal::OperationOpen);
-    let follow_up = |who: &str, code: &str| FollowUp {
-        unit: unit(who),
-        duty: Duty::Punish,
-        items: vec![code.parse().unwrap()],
-    };
+    let follow_up =
+        |who: &str, code: &str| FollowUp { unit: unit(who), duty: Duty::Punish, items: vec![code.parse().unwrap()] };
     let follow_ups = vec![follow_up("ZF", "P1"), follow_up("SJ", "P2")];
     let file = go(&county, &file, Command::OperationConcluded { operation, follow_ups });
     // ZF goes on under its follow-up, SJ has one of its own, GA keeps the order it had.
@@ -205,7 +201,8 @@ fn the_case_s_own_end_bounds_what_the_lead_asks_for() {
     let county = County::new(vec![item("P1", "ZF", &["fume"], PUNISH)], vec![]);
     let file = accepted(&county, &["fume"]);
     let file = go(&county, &file, Command::Acknowledge { order: order_of(&file, "ZF") });
-    let escalate = || Command::Escalate { unit: unit("ZF"), ground: EscalationGround::OneObjectChecks, invited: vec![] };
+    let escalate =
+        || Command::Escalate { unit: unit("ZF"), ground: EscalationGround::OneObjectChecks, invited: vec![] };
     let finish_by = |file: &CaseFile| {
         let events = county.with(|setting| file.decide(escalate(), setting)).unwrap().events;
         let [Event::Escalated { asked, .. }] = events.as_slice() else { panic!("{events:?}") };
@@ -237,8 +234,7 @@ fn a_failed_operation_goes_back_to_the_lead() {
     let county = barbecue();
     let file = accepted(&county, &["fume", "noise"]);
     let file = go(&county, &file, Command::Acknowledge { order: order_of(&file, "ZF") });
-    let escalate =
-        || Command::Escalate { unit: unit("ZF"), ground: EscalationGround::DutiesConnect, invited: vec![] };
+    let escalate = || Command::Escalate { unit: unit("ZF"), ground: EscalationGround::DutiesConnect, invited: vec![] };
     let file = go(&county, &file, escalate());
     let failed = Command::OperationFailed { operation: Uuid::from_u128(7).into(), reason: "no_officers".into() };
     let file = go(&county, &file, failed);
@@ -255,10 +251,7 @@ fn an_overlap_is_consulted_ruled_and_kept_as_a_precedent_until_its_item_ends() {
     assert!(file.orders.is_empty());
     assert!(file.timers().keys().all(|kind| kind.starts_with("consultation.answer/")));
     assert_eq!(refused(&county, &file, take(&file, "GA")), Refusal::NotAsked { unit: unit("GA") });
-    let shares = || vec![
-        share("WL", Role::Lead, Duty::Punish, "P2"),
-        share("ZF", Role::Support, Duty::Assist, "P1"),
-    ];
+    let shares = || vec![share("WL", Role::Lead, Duty::Punish, "P2"), share("ZF", Role::Support, Duty::Assist, "P1")];
     let early = refused(&county, &file, ruling(&file, shares()));
     assert_eq!(early, Refusal::AnswersOutstanding { units: vec![unit("WL"), unit("ZF")] });
     let file = go(&county, &file, take(&file, "ZF"));
@@ -287,7 +280,8 @@ fn an_overlap_is_consulted_ruled_and_kept_as_a_precedent_until_its_item_ends() {
         assert_eq!(go(&county, &file, accept(unlike)).case.stage.name(), "consulting");
     }
 
-    county.precedents = vec![precedent.expired(assignment_domain::precedent::Expiry::ItemEnded, at("2026-03-11T00:00"))];
+    county.precedents =
+        vec![precedent.expired(assignment_domain::precedent::Expiry::ItemEnded, at("2026-03-11T00:00"))];
     county.at = at("2026-03-12T09:00");
     assert_eq!(accepted(&county, &["heritage"]).case.stage.name(), "consulting");
 }
@@ -317,10 +311,8 @@ fn a_ruling_for_the_county_means_the_town_of_the_next_place() {
     let urgent = CaseFacts { urgency: Urgency::Urgent, ..facts(&["heritage"]) };
     let file = registered(&county, urgent.clone());
     let file = go(&county, &file, accept(urgent));
-    let shares = vec![
-        share("WL", Role::Lead, Duty::Punish, "P2"),
-        share("town-330421103", Role::Support, Duty::Rectify, "R3"),
-    ];
+    let shares =
+        vec![share("WL", Role::Lead, Duty::Punish, "P2"), share("town-330421103", Role::Support, Duty::Rectify, "R3")];
     // Urgent: the centre need not wait for every answer.
     let consultation = file.consultation.as_ref().unwrap().id;
     let ruled = county
@@ -345,12 +337,18 @@ fn a_ruling_names_one_lead_and_hands_no_county_duty_to_a_town() {
     assert_eq!(no(vec![]), Refusal::LeadCount { count: 0 });
     assert_eq!(no(vec![lead(), share("ZF", Role::Lead, Duty::Punish, "P1")]), Refusal::LeadCount { count: 2 });
     assert_eq!(no(vec![lead(), lead()]), Refusal::NamedTwice { unit: unit("WL") });
-    assert_eq!(no(vec![lead(), share("WL", Role::Support, Duty::Assist, "P2")]), Refusal::NamedTwice { unit: unit("WL") });
+    assert_eq!(
+        no(vec![lead(), share("WL", Role::Support, Duty::Assist, "P2")]),
+        Refusal::NamedTwice { unit: unit("WL") }
+    );
     assert_eq!(no(vec![share("XX", Role::Lead, Duty::Punish, "P2")]), Refusal::UnknownUnit { unit: unit("XX") });
     let unknown = Refusal::UnknownItem { item: "P9".parse().unwrap() };
     assert_eq!(no(vec![share("WL", Role::Lead, Duty::Punish, "P9")]), unknown);
     let town = "town-330421103";
-    assert_eq!(no(vec![lead(), share(town, Role::Support, Duty::Rectify, "P1")]), Refusal::TownNotListed { unit: unit(town) });
+    assert_eq!(
+        no(vec![lead(), share(town, Role::Support, Duty::Rectify, "P1")]),
+        Refusal::TownNotListed { unit: unit(town) }
+    );
     // Helping is everyone's duty.
     let helping = ruling(&file, vec![lead(), share(town, Role::Support, Duty::Assist, "P1")]);
     assert_eq!(go(&county, &file, helping).case.stage.name(), "ruled");
@@ -416,15 +414,14 @@ fn a_ruling_keeps_the_orders_that_agree_with_it_and_replaces_the_others() {
     for who in file.consultation.as_ref().unwrap().asked.clone() {
         file = go(&county, &file, take(&file, who.as_str()));
     }
-    let shares = vec![
-        share("ZF", Role::Lead, Duty::Punish, "P1"),
-        share("town-330421103", Role::Support, Duty::Rectify, "R3"),
-    ];
+    let shares =
+        vec![share("ZF", Role::Lead, Duty::Punish, "P1"), share("town-330421103", Role::Support, Duty::Rectify, "R3")];
     let file = go(&county, &file, ruling(&file, shares));
     // The town's share is confirmed; ZF has another one now.
     assert_eq!(order_of(&file, "town-330421103"), town);
     assert!(file.orders[&town].ruling.is_some());
-    let zf: Vec<_> = file.orders.values().filter(|order| order.unit == unit("ZF")).map(|order| order.stage.name()).collect();
+    let zf: Vec<_> =
+        file.orders.values().filter(|order| order.unit == unit("ZF")).map(|order| order.stage.name()).collect();
     assert_eq!(zf, ["withdrawn", "dispatched"]);
 }
 
@@ -440,8 +437,10 @@ fn a_missing_fact_changes_a_determination_until_somebody_has_finished() {
     };
     let mut rule = boundary("B1", 0, &["fume"], "SJ", &[]);
     rule.conditions = licensed_only(item("P0", "SJ", &["fume"], PUNISH)).conditions;
-    let county =
-        County::new(vec![item("P1", "ZF", &["fume"], PUNISH), licensed_only(item("P2", "SJ", &["fume"], PUNISH))], vec![rule]);
+    let county = County::new(
+        vec![item("P1", "ZF", &["fume"], PUNISH), licensed_only(item("P2", "SJ", &["fume"], PUNISH))],
+        vec![rule],
+    );
     let file = accepted(&county, &["fume"]);
     assert_eq!(file.case.stage.decision().unwrap().lead(), Some(&unit("ZF")));
     let known = common::declared(facts(&["fume"]), "licensed", true);
@@ -470,12 +469,8 @@ fn a_refused_closing_goes_back_to_the_holder_and_a_reopened_case_to_every_share(
     let file = go(&county, &file, complete_case("ZF"));
     let file = go(&county, &file, Command::End { because: EndedBecause::Closed });
     let file = go(&county, &file, Command::Reopen { round: 2, facts: None });
-    let open: BTreeSet<_> = file
-        .orders
-        .values()
-        .filter(|order| order.is_open())
-        .map(|order| (order.unit.as_str(), order.round))
-        .collect();
+    let open: BTreeSet<_> =
+        file.orders.values().filter(|order| order.is_open()).map(|order| (order.unit.as_str(), order.round)).collect();
     assert_eq!(open, BTreeSet::from([("ZF", 2), ("GA", 2), ("town-330421103", 2)]));
     // The same reopening, heard of another member, changes nothing.
     assert_eq!(go(&county, &file, Command::Reopen { round: 2, facts: None }), file);
@@ -508,7 +503,10 @@ fn a_precedent_ends_with_the_validity_of_what_it_rests_on() {
     let mut county = heritage();
     county.lists = assignment_domain::list::Lists::new(
         vec![
-            ListItem { validity: validity("2020-01-01", Some("2026-08-14")), ..item("P1", "ZF", &["heritage"], PUNISH) },
+            ListItem {
+                validity: validity("2020-01-01", Some("2026-08-14")),
+                ..item("P1", "ZF", &["heritage"], PUNISH)
+            },
             item("P2", "WL", &["heritage"], PUNISH),
         ],
         vec![],
@@ -536,6 +534,30 @@ fn the_proof_names_the_precedent_that_decided() {
     let Event::Determined { proof, .. } = &decided.events[0] else { panic!("{:?}", decided.events) };
     assert_eq!(proof.basis, Basis::Precedent { precedent: precedent.id });
     assert!(matches!(proof.answer, Determination::Sole { .. }));
+}
+
+#[test]
+fn who_leaves_a_post_leaves_no_order_behind() {
+    let mut county = barbecue();
+    let file = accepted(&county, &["fume", "noise"]);
+    let ga = order_of(&file, "GA");
+    let file = go(&county, &file, Command::Object { order: ga, cited: article() });
+    let file = complete(&county, &file, "town-330421103");
+    assert_eq!(file.to_hand_over(&county.policy), vec![]);
+    for posts in county.policy.posts.values_mut() {
+        posts.remove(0);
+    }
+    let mut handed = file.clone();
+    for command in file.to_hand_over(&county.policy) {
+        handed = go(&county, &handed, command);
+    }
+    for who in ["ZF", "GA"] {
+        assert_eq!(open_order(&handed, who).assignee.person.as_str(), format!("{who}-P2"));
+    }
+    assert_eq!(handed.to_hand_over(&county.policy), vec![]);
+    // A unit with nobody left: the order keeps its person, for it may not have none.
+    county.policy.posts.insert(unit("GA"), vec![]);
+    assert_eq!(handed.to_hand_over(&county.policy), vec![]);
 }
 
 /// One file in each stage, in the order of a case's life.
@@ -582,7 +604,11 @@ fn every_stage_meets_every_command() {
         ("end", Command::End { because: EndedBecause::Closed }, "dacDhle"),
         ("return", Command::ReturnFromRoute { facts: facts.clone() }, ""),
         ("reopen", Command::Reopen { round: 2, facts: None }, "Dhe"),
-        ("position", Command::TakePosition { consultation, unit: unit("ZF"), stance: Stance::Mine, cited: article() }, "c"),
+        (
+            "position",
+            Command::TakePosition { consultation, unit: unit("ZF"), stance: Stance::Mine, cited: article() },
+            "c",
+        ),
         ("end answers", Command::EndAnswers { consultation }, "c"),
         ("acknowledge", Command::Acknowledge { order }, "cD"),
         ("object", Command::Object { order, cited: article() }, "D"),
@@ -593,7 +619,11 @@ fn every_stage_meets_every_command() {
         ("concluded", Command::OperationConcluded { operation, follow_ups: vec![] }, "dacDhle"),
         ("see deadline", Command::SeeDeadline { order, state: DeadlineState::Warned }, "cD"),
         ("press answered", Command::PressAnswered { order: Uuid::from_u128(6).into(), at: county.at }, "dacDhle"),
-        ("see clocks", Command::SeeClocks { running: [("petition.finish".to_owned(), county.at)].into(), stopped: vec![] }, "dacDhle"),
+        (
+            "see clocks",
+            Command::SeeClocks { running: [("petition.finish".to_owned(), county.at)].into(), stopped: vec![] },
+            "dacDhle",
+        ),
         ("refuse closing", Command::RefuseClosing { order: None }, "h"),
     ];
     for (name, command, expected) in all {

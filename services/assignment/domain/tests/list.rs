@@ -50,10 +50,14 @@ fn a_transferred_a_narrowed_and_a_removed_item_end() {
 
 #[test]
 fn one_item_in_one_hand_for_one_place_is_valid_once() {
-    let first = ListItem { validity: validity("2020-01-01", Some("2026-06-30")), ..item("P1", "ZF", &["noise"], &[Duty::Punish]) };
+    let first = ListItem {
+        validity: validity("2020-01-01", Some("2026-06-30")),
+        ..item("P1", "ZF", &["noise"], &[Duty::Punish])
+    };
     let follows = ListItem { validity: validity("2026-07-01", None), ..first.clone() };
     let overlaps = ListItem { validity: validity("2026-06-30", None), ..first.clone() };
-    let elsewhere = ListItem { towns: vocab::Scope { regions: vec!["330421104".parse().unwrap()] }, ..overlaps.clone() };
+    let elsewhere =
+        ListItem { towns: vocab::Scope { regions: vec!["330421104".parse().unwrap()] }, ..overlaps.clone() };
     assert!(published(&[follows, elsewhere, first.clone()]).clashes().is_empty());
     assert_eq!(published(&[overlaps, first]).clashes().len(), 1);
 }

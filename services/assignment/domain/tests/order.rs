@@ -89,7 +89,7 @@ fn every_stage_meets_every_command() {
     let expected = [
         ("dispatched", "acknowledged objected - - - - withdrawn same same same same same same"),
         ("acknowledged", "- objected - - same completed withdrawn same same same same same same"),
-        ("objected", "- - withdrawn dispatched - - withdrawn - same same same same -"),
+        ("objected", "- - withdrawn dispatched - - withdrawn same same same same same -"),
         ("completed", "- - - - - - - - - - - same -"),
         ("withdrawn", "- - - - - - - - - - - same -"),
     ];
@@ -144,7 +144,9 @@ fn evidence_is_there_once_and_of_a_kind_that_proves_something() {
     assert_eq!(Evidence::new(vec![photo(1), photo(1)]), Err(Refusal::EvidenceCount { max: MAX_EVIDENCE }));
     let many = (0..=20).map(photo).collect();
     assert_eq!(Evidence::new(many), Err(Refusal::EvidenceCount { max: MAX_EVIDENCE }));
-    for (media_type, proves) in [("video/mp4", true), ("text/plain; charset=utf-8", true), ("application/zip", false), ("", false)] {
+    for (media_type, proves) in
+        [("video/mp4", true), ("text/plain; charset=utf-8", true), ("application/zip", false), ("", false)]
+    {
         let mut file = photo(1);
         file.media_type = media_type.into();
         assert_eq!(Evidence::new(vec![file]).is_ok(), proves, "{media_type}");

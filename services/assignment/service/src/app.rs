@@ -225,10 +225,7 @@ pub fn units_of(file: &CaseFile) -> impl Iterator<Item = &str> {
 
 /// The case's file, if the caller may know of it; else it does not exist.
 pub fn visible<'u>(unit: &'u Unit, granted: &Granted, case: CaseId) -> Result<&'u Held, Refusal> {
-    unit.files
-        .get(&case)
-        .filter(|held| granted.covers(units_of(&held.file)))
-        .ok_or(Refusal::NotFound { what: "case" })
+    unit.files.get(&case).filter(|held| granted.covers(units_of(&held.file))).ok_or(Refusal::NotFound { what: "case" })
 }
 
 /// The order, if its unit is the caller's or the caller may see every unit's; else it does not exist.

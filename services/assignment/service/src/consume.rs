@@ -10,11 +10,11 @@ use kit::service::{Failed, FiredTimer, Keys};
 use uuid::Uuid;
 use vocab::{CaseFacts, CaseId, OperationId, WorkOrderId};
 use words::{Mistakes, read};
+use xiezhi_proto::Event;
 use xiezhi_proto::common::v1::CaseFacts as FactsMessage;
 use xiezhi_proto::intake::v1 as intake;
 use xiezhi_proto::scheduling::v1 as scheduling;
 use xiezhi_proto::supervision::v1 as supervision;
-use xiezhi_proto::Event;
 
 use crate::app::{Cx, Stop, act, register};
 use crate::unit::{Needs, Unit, matter_set};
@@ -328,13 +328,23 @@ fn failed(unit: &mut Unit, cx: &mut Cx, case: CaseId, operation: &str, reason: &
     follow(unit, cx, case, Command::OperationFailed { operation, reason: reason.to_owned() })
 }
 
-fn on_concluded(unit: &mut Unit, cx: &mut Cx, case: CaseId, body: &scheduling::OperationConcluded) -> Result<(), Failed> {
+fn on_concluded(
+    unit: &mut Unit,
+    cx: &mut Cx,
+    case: CaseId,
+    body: &scheduling::OperationConcluded,
+) -> Result<(), Failed> {
     let follow_ups = body.follow_ups.iter().map(ours::follow_up).collect::<Result<_, _>>().map_err(broken)?;
     let operation = operation_id(&body.operation_id)?;
     follow(unit, cx, case, Command::OperationConcluded { operation, follow_ups })
 }
 
-fn on_issued(unit: &mut Unit, cx: &mut Cx, case: CaseId, body: &supervision::SupervisionOrderIssued) -> Result<(), Failed> {
+fn on_issued(
+    unit: &mut Unit,
+    cx: &mut Cx,
+    case: CaseId,
+    body: &supervision::SupervisionOrderIssued,
+) -> Result<(), Failed> {
     let order: Option<WorkOrderId> = read::maybe_word("work_order_id", &body.work_order_id).map_err(broken)?;
     let Some(order) = order else { return Ok(()) };
     let pressed = ours::pressed(body).map_err(broken)?;

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use assignment_domain::file::Command;
 use assignment_domain::list::{BoundaryRule, ListItem, Recorded, difference};
 use assignment_domain::precedent::{Expiry, Precedent};
 use jiff::Timestamp;
 use kit::refusal::Refusal;
 use uuid::Uuid;
-use vocab::PowerItemCode;
+use vocab::{CaseId, PowerItemCode};
 use words::write;
 use xiezhi_proto::assignment::v1 as wire;
 
-use crate::app::Cx;
+use crate::app::{Cx, act};
 use crate::rules::Rules;
 use crate::unit::Unit;
 
@@ -55,7 +56,24 @@ pub fn publish(unit: &mut Unit, cx: &mut Cx, before: Option<&Rules>) -> Result<(
         };
         cx.emit(LISTS, &event);
     }
+    hand_over(unit, cx, &rules)?;
     publish_accounts(unit, cx, &rules)
+}
+
+/// 离任交接: whoever leaves a post leaves no order behind.
+fn hand_over(unit: &mut Unit, cx: &mut Cx, rules: &Rules) -> Result<(), Refusal> {
+    let handed: Vec<(CaseId, Command)> = unit
+        .files
+        .iter()
+        .flat_map(|(case, held)| held.file.to_hand_over(&rules.policy).into_iter().map(|command| (*case, command)))
+        .collect();
+    if !handed.is_empty() {
+        tracing::info!(orders = handed.len(), "work orders were handed over to the present holders of posts");
+    }
+    for (case, command) in handed {
+        act(unit, cx, case, command)?;
+    }
+    Ok(())
 }
 
 fn count(number: usize) -> u32 {
@@ -77,8 +95,7 @@ fn publish_items(unit: &mut Unit, cx: &Cx, rules: &Rules, now: Timestamp) -> (us
 }
 
 fn publish_boundary_rules(unit: &mut Unit, cx: &Cx, rules: &Rules, now: Timestamp) -> (Vec<BoundaryRule>, usize) {
-    let stored: Vec<(Uuid, BoundaryRule)> =
-        unit.boundary_rules.iter().map(|(id, rule)| (*id, rule.clone())).collect();
+    let stored: Vec<(Uuid, BoundaryRule)> = unit.boundary_rules.iter().map(|(id, rule)| (*id, rule.clone())).collect();
     let mut ended = 0;
     for (id, rule) in &stored {
         if !rules.lists.rules().iter().any(|published| published.says_the_same(rule)) {
@@ -93,9 +110,9 @@ fn publish_boundary_rules(unit: &mut Unit, cx: &Cx, rules: &Rules, now: Timestam
             let rule = BoundaryRule { recorded: Recorded::since(now), ..rule.clone() };
             unit.boundary_rules.put(cx.new_id(), rule.clone());
             // A rule that only moved in the file decides what it decided before.
-            let is_moved = stored.iter().any(|(_, known)| {
-                BoundaryRule { place: rule.place, ..known.clone() }.says_the_same(&rule)
-            });
+            let is_moved = stored
+                .iter()
+                .any(|(_, known)| BoundaryRule { place: rule.place, ..known.clone() }.says_the_same(&rule));
             if !is_moved {
                 added.push(rule);
             }

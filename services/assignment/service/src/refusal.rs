@@ -14,41 +14,28 @@ pub fn refuse(no: No) -> Refusal {
             format!("{}{}, 不能{}", thing_zh(thing), stage_zh(stage), verb_zh(verb)),
             en,
         ),
-        No::NotAsked { unit } => {
-            Refusal::forbidden("assignment.not_asked", format!("{unit} 不在征求意见之列"), en)
+        No::NotAsked { unit } => Refusal::forbidden("assignment.not_asked", format!("{unit} 不在征求意见之列"), en),
+        No::ObjectionTooLate { due_at } => {
+            Refusal::forbidden("assignment.objection_too_late", format!("异议期限已于 {} 届满", beijing(due_at)), en)
         }
-        No::ObjectionTooLate { due_at } => Refusal::forbidden(
-            "assignment.objection_too_late",
-            format!("异议期限已于 {} 届满", beijing(due_at)),
-            en,
-        ),
-        No::RuledAlready => Refusal::forbidden(
-            "assignment.ruled_already",
-            "该工单依协调意见派发, 不得再次退回",
-            en,
-        )
-        .with_hint("签收并办理; 力量不足的可提请联合执法", "acknowledge it; what one unit cannot solve can be escalated"),
-        No::ObjectionDecided => Refusal::forbidden(
-            "assignment.objection_decided",
-            "对该工单的异议已审查不成立, 不得再次提出",
-            en,
-        ),
-        No::HopsSpent { budget } => Refusal::forbidden(
-            "assignment.hops_spent",
-            format!("该件已退回 {budget} 次, 不得再退"),
-            en,
-        ),
+        No::RuledAlready => Refusal::forbidden("assignment.ruled_already", "该工单依协调意见派发, 不得再次退回", en)
+            .with_hint(
+                "签收并办理; 力量不足的可提请联合执法",
+                "acknowledge it; what one unit cannot solve can be escalated",
+            ),
+        No::ObjectionDecided => {
+            Refusal::forbidden("assignment.objection_decided", "对该工单的异议已审查不成立, 不得再次提出", en)
+        }
+        No::HopsSpent { budget } => {
+            Refusal::forbidden("assignment.hops_spent", format!("该件已退回 {budget} 次, 不得再退"), en)
+        }
         No::OrdersOpen { units } => Refusal::forbidden(
             "assignment.orders_open",
             format!("尚有未办结的工单: {}", listed(&units)),
             format!("{en}: {}", listed(&units)),
         ),
-        No::NothingCompleted => {
-            Refusal::forbidden("assignment.nothing_completed", "本轮没有办结的工单", en)
-        }
-        No::OperationOpen => {
-            Refusal::forbidden("assignment.operation_open", "联合行动尚未结束", en)
-        }
+        No::NothingCompleted => Refusal::forbidden("assignment.nothing_completed", "本轮没有办结的工单", en),
+        No::OperationOpen => Refusal::forbidden("assignment.operation_open", "联合行动尚未结束", en),
         No::NotTheLead => Refusal::forbidden("assignment.not_the_lead", "只有主办单位可以这样做", en),
         No::UnknownItem { item } => Refusal::field("citation.item_code", format!("{item} is on no list")),
         No::UnknownUnit { unit } => Refusal::field("unit_code", format!("{unit} does not exist")),
@@ -57,22 +44,14 @@ pub fn refuse(no: No) -> Refusal {
             format!("{unit} 的清单中没有所引事项, 部门职责不得转嫁给镇（街道）"),
             en,
         ),
-        No::LeadCount { count } => {
-            Refusal::field("shares", format!("must name exactly one lead unit, names {count}"))
-        }
-        No::NamedTwice { unit } => {
-            Refusal::field("shares", format!("{unit} has one duty twice, or both parts"))
-        }
+        No::LeadCount { count } => Refusal::field("shares", format!("must name exactly one lead unit, names {count}")),
+        No::NamedTwice { unit } => Refusal::field("shares", format!("{unit} has one duty twice, or both parts")),
         No::AnswersOutstanding { units } => Refusal::forbidden(
             "assignment.answers_outstanding",
             format!("尚有单位未表态且期限未满: {}", listed(&units)),
             format!("{en}: {}", listed(&units)),
         ),
-        No::NoPost { unit } => Refusal::forbidden(
-            "assignment.no_post",
-            format!("{unit} 没有可以承办的岗位"),
-            en,
-        ),
+        No::NoPost { unit } => Refusal::forbidden("assignment.no_post", format!("{unit} 没有可以承办的岗位"), en),
         No::NotOfTheUnit { person } => {
             Refusal::field("person_code", format!("{person} does not hold such a post in the unit"))
         }
@@ -80,9 +59,7 @@ pub fn refuse(no: No) -> Refusal {
             "evidence_sha256",
             format!("a file of type {media_type} is not evidence; pictures, sound, video and documents are"),
         ),
-        No::EvidenceCount { max } => {
-            Refusal::field("evidence_sha256", format!("must be 1 to {max} different files"))
-        }
+        No::EvidenceCount { max } => Refusal::field("evidence_sha256", format!("must be 1 to {max} different files")),
         No::Clock(error) => Refusal::forbidden(
             "assignment.no_due_date",
             "期限无法计算: 工作日历不足",

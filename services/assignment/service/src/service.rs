@@ -32,6 +32,10 @@ impl Service for Assignment {
         Keys::one(publish::LISTS).and(Needs { publication: true, ..Needs::default() })
     }
 
+    async fn widen(&self, tx: &mut Tx, keys: &mut Keys<Needs>) -> Result<(), StoreError> {
+        store::widen(tx, keys).await
+    }
+
     async fn load(&self, tx: &mut Tx, keys: &Keys<Needs>) -> Result<Unit, StoreError> {
         store::load(tx, keys).await
     }
@@ -54,10 +58,9 @@ impl Service for Assignment {
 
     fn explain(&self, constraint: &str) -> Option<Refusal> {
         match constraint {
-            "list_item_says_one_thing" | "boundary_rule_says_one_thing" => Some(Refusal::field(
-                "bundle",
-                "an item is in the same hands for the same place twice on some day",
-            )),
+            "list_item_says_one_thing" | "boundary_rule_says_one_thing" => {
+                Some(Refusal::field("bundle", "an item is in the same hands for the same place twice on some day"))
+            }
             _ => None,
         }
     }

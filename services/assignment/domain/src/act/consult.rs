@@ -43,8 +43,7 @@ impl Work<'_, '_> {
     }
 
     pub(crate) fn consultation(&mut self, command: ConsultationCommand) -> Result<(), Refusal> {
-        let consultation =
-            self.file.consultation.as_ref().ok_or(Refusal::NotFound { thing: "consultation" })?;
+        let consultation = self.file.consultation.as_ref().ok_or(Refusal::NotFound { thing: "consultation" })?;
         let unit = match &command {
             ConsultationCommand::Take { unit, .. } => Some(unit.clone()),
             _ => None,

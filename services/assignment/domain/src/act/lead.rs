@@ -131,11 +131,8 @@ impl Work<'_, '_> {
                 self.order(id, OrderCommand::Complete { outcome, evidence })?;
             }
         }
-        let open: BTreeSet<UnitCode> = self
-            .orders_of_round(round)
-            .filter(|order| order.is_open())
-            .map(|order| order.unit.clone())
-            .collect();
+        let open: BTreeSet<UnitCode> =
+            self.orders_of_round(round).filter(|order| order.is_open()).map(|order| order.unit.clone()).collect();
         if !open.is_empty() {
             return Err(Refusal::OrdersOpen { units: open.into_iter().collect() });
         }

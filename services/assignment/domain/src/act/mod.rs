@@ -69,8 +69,7 @@ impl<'s, 'p> Work<'s, 'p> {
     pub(crate) fn answer_diagnosis(&mut self, unit: UnitCode, stance: Stance, cited: &Cited) -> Result<(), Refusal> {
         let ground = cited.ground(self.s.lists)?;
         let at = self.s.at;
-        let diagnosis =
-            self.file.case.diagnosis.as_mut().ok_or(Refusal::NotFound { thing: "diagnosis" })?;
+        let diagnosis = self.file.case.diagnosis.as_mut().ok_or(Refusal::NotFound { thing: "diagnosis" })?;
         if !diagnosis.asked.contains(&unit) {
             return Err(Refusal::NotAsked { unit });
         }
@@ -160,9 +159,8 @@ impl<'s, 'p> Work<'s, 'p> {
             || case.facts.region != before.region
             || case.facts.object_type != before.object_type
             || case.facts.act_on != before.act_on;
-        let is_finished = self
-            .orders_of_round(case.round)
-            .any(|order| matches!(order.stage, OrderStage::Completed { .. }));
+        let is_finished =
+            self.orders_of_round(case.round).any(|order| matches!(order.stage, OrderStage::Completed { .. }));
         decision.ruling().is_none() && (was_missing || is_other_question) && !is_finished && case.operation.is_none()
     }
 

@@ -44,7 +44,9 @@ impl Work<'_, '_> {
         let orders: Vec<WorkOrder> = self.orders_of_round(round).cloned().collect();
         for order in orders {
             let agrees = |part: &Part| {
-                part.unit == order.unit && part.role == order.role && part.duties == order.task.duties().collect::<Vec<_>>()
+                part.unit == order.unit
+                    && part.role == order.role
+                    && part.duties == order.task.duties().collect::<Vec<_>>()
             };
             let place = wanted.iter().position(agrees);
             match (&order.stage, place) {
@@ -68,7 +70,12 @@ impl Work<'_, '_> {
     }
 
     /// Sends one order out. It has person, post, duty and deadline, or it is not sent.
-    pub(super) fn send(&mut self, part: Part, ruling: Option<RulingId>, operation: Option<OperationId>) -> Result<(), Refusal> {
+    pub(super) fn send(
+        &mut self,
+        part: Part,
+        ruling: Option<RulingId>,
+        operation: Option<OperationId>,
+    ) -> Result<(), Refusal> {
         let policy = self.s.policy;
         let case = &self.file.case;
         let order = WorkOrder {

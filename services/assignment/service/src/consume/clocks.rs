@@ -47,13 +47,7 @@ pub fn change(unit: &mut Unit, cx: &mut Cx, case: CaseId, clocks: &[Clock]) -> R
 }
 
 /// 预警、超期、中止 of the deadlines of orders.
-pub fn see(
-    unit: &mut Unit,
-    cx: &mut Cx,
-    case: CaseId,
-    clocks: &[Clock],
-    state: &DeadlineState,
-) -> Result<(), Failed> {
+pub fn see(unit: &mut Unit, cx: &mut Cx, case: CaseId, clocks: &[Clock], state: &DeadlineState) -> Result<(), Failed> {
     for clock in clocks {
         let (rule, Some(order)) = clock_kind(&clock.kind) else { continue };
         let is_its_deadline = deadline_of(unit, case, order)?.is_some_and(|deadline| deadline.rule.as_str() == rule);

@@ -29,9 +29,7 @@ impl TokenDoor {
     async fn challenge(&self, request: wire::CreateChallengeRequest) -> Result<wire::CreateChallengeResponse, Refusal> {
         let account: AccountCode = read::id("account_id", &request.account_id)?;
         let mut nonce = [0_u8; 32];
-        rand::rngs::OsRng
-            .try_fill_bytes(&mut nonce)
-            .map_err(|_| Refusal::Unavailable("no randomness".to_owned()))?;
+        rand::rngs::OsRng.try_fill_bytes(&mut nonce).map_err(|_| Refusal::Unavailable("no randomness".to_owned()))?;
         // An account that does not exist gets a challenge too: the answer tells nobody which accounts there are.
         let challenge = [PREFIX, account.as_str().as_bytes(), b"\n", &nonce].concat();
         let expires_at =
@@ -51,12 +49,15 @@ impl TokenDoor {
             .filter(|account| is_signed(account, &request.challenge, &request.signature))
             .ok_or_else(not_proven)?;
         let issued = signer.sign(&caller(&known), LIFE)?;
-        let expires_at = jiff::Timestamp::try_from(issued.expires_at)
-            .map_err(|error| Refusal::Internal(error.to_string()))?;
+        let expires_at =
+            jiff::Timestamp::try_from(issued.expires_at).map_err(|error| Refusal::Internal(error.to_string()))?;
         Ok(wire::IssueTokenResponse { token: issued.token, expires_at: Some(time(expires_at)) })
     }
 
-    async fn disable(&self, request: Request<wire::DisableAccountRequest>) -> Result<wire::DisableAccountResponse, Refusal> {
+    async fn disable(
+        &self,
+        request: Request<wire::DisableAccountRequest>,
+    ) -> Result<wire::DisableAccountResponse, Refusal> {
         let call = Call::of(&request, &request.get_ref().command_id)?;
         let id: AccountCode = read::id("account_id", &request.get_ref().account_id)?;
         self.corridor

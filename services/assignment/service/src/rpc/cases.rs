@@ -41,7 +41,11 @@ impl Door {
                     .file
                     .orders
                     .values()
-                    .find(|order| order.round == round && order.unit == who && matches!(order.stage, OrderStage::Acknowledged { .. }))
+                    .find(|order| {
+                        order.round == round
+                            && order.unit == who
+                            && matches!(order.stage, OrderStage::Acknowledged { .. })
+                    })
                     .map(|order| order.id)
                     .ok_or(Refusal::NotFound { what: "work order" })?;
                 let about = About { subject: order.uuid(), kind: "escalation" };
@@ -174,13 +178,8 @@ impl Door {
             return Ok(wire::ListOpenTasksResponse::default());
         }
         let wanted = own.or(wanted);
-        let found = rows::list_open_tasks(
-            self.corridor.pool(),
-            wanted.as_deref(),
-            case.map(CaseId::uuid),
-            after,
-            limit + 1,
-        );
+        let found =
+            rows::list_open_tasks(self.corridor.pool(), wanted.as_deref(), case.map(CaseId::uuid), after, limit + 1);
         let mut found = found.await.map_err(stored)?;
         let next_page_token =
             cut(&mut found, limit, |last| encode_token(&(last.case, &last.task, &last.unit, last.reference)));

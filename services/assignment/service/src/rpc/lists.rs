@@ -27,8 +27,8 @@ impl Door {
     ) -> Result<wire::DetermineResponse, Refusal> {
         Granted::of(&request)?;
         let request = request.into_inner();
-        let facts = words::read::facts(request.facts.as_ref())
-            .map_err(|mistakes| read::refuse(mistakes.within("facts")))?;
+        let facts =
+            words::read::facts(request.facts.as_ref()).map_err(|mistakes| read::refuse(mistakes.within("facts")))?;
         let valid_on = day("valid_on", &request.valid_on)?.unwrap_or(facts.act_on);
         let now = self.corridor.now().await?;
         let rules = self.corridor.rules().await?;
@@ -78,9 +78,8 @@ impl Door {
             limit: limit + 1,
         };
         let mut found = rows::list_items(self.corridor.pool(), &filter).await.map_err(stored)?;
-        let next_page_token = cut(&mut found, limit, |(id, item)| {
-            encode_token(&(item.code.as_str(), item.holder.to_string(), id))
-        });
+        let next_page_token =
+            cut(&mut found, limit, |(id, item)| encode_token(&(item.code.as_str(), item.holder.to_string(), id)));
         let items = found.iter().map(|(_, item)| write::listed_item(item)).collect();
         Ok(wire::ListPowerItemsResponse { items, next_page_token })
     }

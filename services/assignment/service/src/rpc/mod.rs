@@ -95,7 +95,11 @@ impl Door {
     }
 
     /// A case's file, if the caller may know of it.
-    pub(crate) async fn file(&self, granted: &Granted, case: CaseId) -> Result<assignment_domain::file::CaseFile, Refusal> {
+    pub(crate) async fn file(
+        &self,
+        granted: &Granted,
+        case: CaseId,
+    ) -> Result<assignment_domain::file::CaseFile, Refusal> {
         let file = read::find_file(self.corridor.pool(), case).await.map_err(stored)?;
         file.filter(|file| granted.covers(crate::app::units_of(file))).ok_or(Refusal::NotFound { what: "case" })
     }

@@ -74,10 +74,7 @@ impl AssignmentService for Door {
         Ok(Response::new(Door::list_consultations(self, request).await?))
     }
 
-    async fn rule(
-        &self,
-        request: Request<wire::RuleRequest>,
-    ) -> Result<Response<wire::RuleResponse>, Status> {
+    async fn rule(&self, request: Request<wire::RuleRequest>) -> Result<Response<wire::RuleResponse>, Status> {
         Ok(Response::new(Door::rule(self, request).await?))
     }
 

@@ -40,8 +40,8 @@ impl Door {
             (Access::Any, Some(named)) => named.into(),
             (Access::Any, None) => return Err(Refusal::field("unit_code", "must be said by a caller of no unit")),
         };
-        let after = i64::try_from(request.after_position)
-            .map_err(|_| Refusal::field("after_position", "is no position"))?;
+        let after =
+            i64::try_from(request.after_position).map_err(|_| Refusal::field("after_position", "is no position"))?;
         let (changes, stream) = mpsc::channel(AHEAD);
         let door = self.clone();
         tokio::spawn(async move {

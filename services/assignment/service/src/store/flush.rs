@@ -40,7 +40,8 @@ async fn cases(tx: &mut Tx, held: &[&Held]) -> Result<(), StoreError> {
     let determinations: Vec<Option<Uuid>> = cases.iter().map(|case| determination_in_force(case)).collect();
     let rulings: Vec<Option<Uuid>> = cases.iter().map(|case| Some(case.stage.decision()?.ruling()?.uuid())).collect();
     let consultations: Vec<Option<Uuid>> = cases.iter().map(|case| open_consultation(case)).collect();
-    let leads: Vec<Option<String>> = cases.iter().map(|case| Some(case.stage.decision()?.lead()?.to_string())).collect();
+    let leads: Vec<Option<String>> =
+        cases.iter().map(|case| Some(case.stage.decision()?.lead()?.to_string())).collect();
     let states = cases.iter().map(|case| written("responsibility", case.id, *case)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
         "INSERT INTO responsibility

@@ -17,6 +17,17 @@ use vocab::{AccountCode, CaseId, PrecedentId};
 use super::state;
 use crate::unit::{Held, Needs, Unit, matter_set};
 
+/// A publication may change who answers for any open order, so it holds every case that has one.
+pub async fn widen(tx: &mut Tx, keys: &mut Keys<Needs>) -> Result<(), StoreError> {
+    if keys.needs.publication {
+        let open = sqlx::query_scalar!(
+            "SELECT DISTINCT case_id FROM work_order WHERE stage IN ('dispatched', 'acknowledged', 'objected')"
+        );
+        keys.heads.extend(open.fetch_all(&mut *tx).await?);
+    }
+    Ok(())
+}
+
 /// The unit of a batch.
 pub async fn load(tx: &mut Tx, keys: &Keys<Needs>) -> Result<Unit, StoreError> {
     let heads: Vec<Uuid> = keys.heads.iter().copied().collect();

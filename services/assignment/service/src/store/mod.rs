@@ -5,7 +5,7 @@ mod load;
 pub mod read;
 
 pub use flush::flush;
-pub use load::load;
+pub use load::{load, widen};
 
 use kit::service::StoreError;
 
@@ -24,6 +24,10 @@ fn state<T: serde::de::DeserializeOwned>(
 }
 
 /// A state as it is written.
-fn written<T: serde::Serialize>(table: &'static str, id: impl ToString, value: &T) -> Result<serde_json::Value, StoreError> {
+fn written<T: serde::Serialize>(
+    table: &'static str,
+    id: impl ToString,
+    value: &T,
+) -> Result<serde_json::Value, StoreError> {
     serde_json::to_value(value).map_err(|error| unreadable(table, id, error))
 }

@@ -21,13 +21,15 @@ use super::{load, state};
 
 /// The case an order belongs to; that never changes.
 pub async fn case_of_order(pool: &PgPool, order: WorkOrderId) -> Result<Option<CaseId>, StoreError> {
-    let id = sqlx::query_scalar!("SELECT case_id FROM work_order WHERE id = $1", order.uuid()).fetch_optional(pool).await?;
+    let id =
+        sqlx::query_scalar!("SELECT case_id FROM work_order WHERE id = $1", order.uuid()).fetch_optional(pool).await?;
     Ok(id.map(Into::into))
 }
 
 /// The case a consultation belongs to; that never changes.
 pub async fn case_of_consultation(pool: &PgPool, id: ConsultationId) -> Result<Option<CaseId>, StoreError> {
-    let id = sqlx::query_scalar!("SELECT case_id FROM consultation WHERE id = $1", id.uuid()).fetch_optional(pool).await?;
+    let id =
+        sqlx::query_scalar!("SELECT case_id FROM consultation WHERE id = $1", id.uuid()).fetch_optional(pool).await?;
     Ok(id.map(Into::into))
 }
 
@@ -87,7 +89,11 @@ pub struct Determined {
 }
 
 /// The case's determination of this id, or its latest.
-pub async fn find_determination(pool: &PgPool, case: CaseId, id: Option<Uuid>) -> Result<Option<Determined>, StoreError> {
+pub async fn find_determination(
+    pool: &PgPool,
+    case: CaseId,
+    id: Option<Uuid>,
+) -> Result<Option<Determined>, StoreError> {
     let row = sqlx::query!(
         "SELECT id, proof_sha256, list_revision, determined_at FROM determination
           WHERE case_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id DESC LIMIT 1",
@@ -251,8 +257,8 @@ pub async fn list_open_tasks(
     after: Option<TaskKey>,
     limit: i64,
 ) -> Result<Vec<OpenTask>, StoreError> {
-    let (after_case, after_task, after_unit, after_reference) =
-        after.map_or((None, None, None, None), |(case, task, unit, reference)| {
+    let (after_case, after_task, after_unit, after_reference) = after
+        .map_or((None, None, None, None), |(case, task, unit, reference)| {
             (Some(case), Some(task), Some(unit), Some(reference))
         });
     let rows = sqlx::query!(

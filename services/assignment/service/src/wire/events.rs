@@ -211,15 +211,20 @@ pub fn handled(file: &CaseFile, at: Timestamp) -> wire::CaseHandled {
         _ => Default::default(),
     };
     let done = || {
-        file.orders.values().filter(|order| {
-            order.round == file.case.round && matches!(order.stage, OrderStage::Completed { .. })
-        })
+        file.orders
+            .values()
+            .filter(|order| order.round == file.case.round && matches!(order.stage, OrderStage::Completed { .. }))
     };
     let mut proof: Vec<BlobRef> = Vec::new();
     for order in done() {
         if let OrderStage::Completed { evidence: files, .. } = &order.stage {
             let files = evidence(files);
-            proof.extend(files.into_iter().filter(|file| !proof.iter().any(|known| known.sha256 == file.sha256)).collect::<Vec<_>>());
+            proof.extend(
+                files
+                    .into_iter()
+                    .filter(|file| !proof.iter().any(|known| known.sha256 == file.sha256))
+                    .collect::<Vec<_>>(),
+            );
         }
     }
     wire::CaseHandled {

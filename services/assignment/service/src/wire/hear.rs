@@ -12,11 +12,8 @@ use xiezhi_proto::supervision::v1 as supervision;
 
 /// 后续处置, as scheduling concluded it.
 pub fn follow_up(message: &scheduling::FollowUp) -> Result<FollowUp, Mistakes> {
-    let items = message
-        .power_item_codes
-        .iter()
-        .map(|item| read::word("power_item_codes", item))
-        .collect::<Result<_, _>>()?;
+    let items =
+        message.power_item_codes.iter().map(|item| read::word("power_item_codes", item)).collect::<Result<_, _>>()?;
     Ok(FollowUp {
         unit: read::word("unit_code", &message.unit_code)?,
         duty: read::duty(message.duty).map_err(|error| error.within("duty"))?,
@@ -45,9 +42,7 @@ pub fn case_clocks(clocks: &[supervision::Clock]) -> Result<BTreeMap<String, jif
 }
 
 /// The new deadlines of orders among changed clocks; rule and amount stay those of the order's own rule where they agree.
-pub fn changed_orders(
-    clocks: &[supervision::Clock],
-) -> Result<BTreeMap<WorkOrderId, ChangedDeadline>, Mistakes> {
+pub fn changed_orders(clocks: &[supervision::Clock]) -> Result<BTreeMap<WorkOrderId, ChangedDeadline>, Mistakes> {
     clocks
         .iter()
         .filter(|clock| !clock.work_order_id.is_empty())

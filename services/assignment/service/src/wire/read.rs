@@ -25,10 +25,7 @@ const MAX_INVITED: usize = 20;
 /// A request's mistakes as field violations.
 pub fn refuse(mistakes: Mistakes) -> Refusal {
     Refusal::Invalid(
-        mistakes
-            .into_iter()
-            .map(|mistake| Violation { field: mistake.field, description: mistake.reason })
-            .collect(),
+        mistakes.into_iter().map(|mistake| Violation { field: mistake.field, description: mistake.reason }).collect(),
     )
 }
 
@@ -81,12 +78,10 @@ impl Reading {
     fn cited(&mut self, field: &str, citation: Option<&common::Citation>) -> Option<Cited> {
         match citation {
             // The item is enough: its article is the list's to say.
-            Some(citation) if !citation.item_code.is_empty() => self
-                .keep(field, read::word("item_code", &citation.item_code))
-                .map(Cited::Item),
-            Some(citation) => {
-                self.keep(field, read::citation(citation)).map(|cited| Cited::Article(cited.citation))
+            Some(citation) if !citation.item_code.is_empty() => {
+                self.keep(field, read::word("item_code", &citation.item_code)).map(Cited::Item)
             }
+            Some(citation) => self.keep(field, read::citation(citation)).map(|cited| Cited::Article(cited.citation)),
             None => {
                 self.0.wrong(field, "must cite an item of the list or an article");
                 None
@@ -195,12 +190,8 @@ pub fn rule(request: wire::RuleRequest) -> Result<AskedRuling, Refusal> {
     if request.shares.is_empty() || request.shares.len() > MAX_SHARES {
         reading.0.wrong("shares", format!("must be 1 to {MAX_SHARES}"));
     }
-    let shares: Vec<AskedShare> = request
-        .shares
-        .iter()
-        .enumerate()
-        .filter_map(|(nth, share)| asked_share(&mut reading, nth, share))
-        .collect();
+    let shares: Vec<AskedShare> =
+        request.shares.iter().enumerate().filter_map(|(nth, share)| asked_share(&mut reading, nth, share)).collect();
     reading.prose("grounds", &request.grounds, MAX_REPORT);
     let reach = match wire::PrecedentScope::try_from(request.scope) {
         Ok(wire::PrecedentScope::Unspecified | wire::PrecedentScope::Town) => Reach::Town,

@@ -94,12 +94,7 @@ pub fn position(unit: &UnitCode, position: &Position) -> wire::Position {
             (stance, Some(ground(cited)), *at)
         }
     };
-    wire::Position {
-        unit_code: unit.to_string(),
-        stance: stance.into(),
-        citation,
-        taken_at: Some(write::time(at)),
-    }
+    wire::Position { unit_code: unit.to_string(), stance: stance.into(), citation, taken_at: Some(write::time(at)) }
 }
 
 /// The words of each unit beside its position, newest last.
@@ -119,10 +114,7 @@ fn stated<'p>(
 }
 
 /// 待补事实.
-pub fn missing_facts<'f>(
-    facts: impl IntoIterator<Item = &'f FactCode>,
-    rules: &Rules,
-) -> Vec<wire::MissingFact> {
+pub fn missing_facts<'f>(facts: impl IntoIterator<Item = &'f FactCode>, rules: &Rules) -> Vec<wire::MissingFact> {
     facts
         .into_iter()
         .map(|code| {
@@ -153,9 +145,7 @@ pub fn diagnosis(case: &Case, diagnosis: &Diagnosis, rules: &Rules, reasons: &Re
 pub fn consultation(consultation: &Consultation, reasons: &Reasons) -> wire::Consultation {
     let (stage, ruling_deadline, ruling) = match &consultation.stage {
         ConsultationStage::Open => (wire::ConsultationStage::Open, None, None),
-        ConsultationStage::Answered { rule_by } => {
-            (wire::ConsultationStage::Answered, Some(deadline(rule_by)), None)
-        }
+        ConsultationStage::Answered { rule_by } => (wire::ConsultationStage::Answered, Some(deadline(rule_by)), None),
         ConsultationStage::Ruled { ruling, .. } => (wire::ConsultationStage::Ruled, None, Some(*ruling)),
         ConsultationStage::Withdrawn { .. } => (wire::ConsultationStage::Withdrawn, None, None),
     };
@@ -370,4 +360,3 @@ pub fn precedent(precedent: &Precedent) -> wire::Precedent {
         expired_because: precedent.expired_because.map(|because| because.as_str().to_owned()).unwrap_or_default(),
     }
 }
-

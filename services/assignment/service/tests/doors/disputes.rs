@@ -163,10 +163,8 @@ async fn a_bounce_is_counted_ruled_upon_and_ends_there() {
     for who in &asked.asked_units {
         house.take_position(&upheld.consultation_id, who, proto::Stance::Shared).await.unwrap();
     }
-    let shares = vec![
-        share("ZF", Role::Lead, Duty::Punish, "PI003.old"),
-        share("HB", Role::Support, Duty::Identify, "RI001"),
-    ];
+    let shares =
+        vec![share("ZF", Role::Lead, Duty::Punish, "PI003.old"), share("HB", Role::Support, Duty::Identify, "RI001")];
     house.door.rule(by(&centre(), ruling(&upheld.consultation_id, shares))).await.unwrap();
     let units: Vec<String> = house.open_orders(case).await.into_iter().map(|order| order.unit_code).collect();
     assert_eq!(units.len(), 2, "{units:?}");
@@ -219,7 +217,8 @@ async fn a_reader_elsewhere_sees_rulings_of_its_own_only() {
     let ours = house.door.get_determination(by(&unit("ZG"), request.clone())).await.unwrap().into_inner();
     assert_eq!(ours.shares_in_force.len(), 3);
     let foreign = house.door.get_determination(by(&unit("SJ"), request)).await.unwrap_err();
-    let request = proto::GetDeterminationRequest { case_id: Uuid::now_v7().to_string(), determination_id: String::new() };
+    let request =
+        proto::GetDeterminationRequest { case_id: Uuid::now_v7().to_string(), determination_id: String::new() };
     let missing = house.door.get_determination(by(&unit("SJ"), request)).await.unwrap_err();
     assert_eq!((foreign.code(), foreign.message()), (missing.code(), missing.message()));
 }

@@ -285,8 +285,7 @@ impl House {
 
     /// The orders of a case that are open, in the order of dispatch.
     pub async fn open_orders(&self, case: Uuid) -> Vec<proto::WorkOrder> {
-        let request =
-            proto::ListWorkOrdersRequest { case_id: case.to_string(), open_only: true, ..Default::default() };
+        let request = proto::ListWorkOrdersRequest { case_id: case.to_string(), open_only: true, ..Default::default() };
         self.door.list_work_orders(by(&centre(), request)).await.unwrap().into_inner().work_orders
     }
 
@@ -297,10 +296,8 @@ impl House {
     }
 
     pub async fn acknowledge(&self, order: &proto::WorkOrder) -> Result<proto::WorkOrder, Status> {
-        let request = proto::AcknowledgeWorkOrderRequest {
-            command_id: command(),
-            work_order_id: order.work_order_id.clone(),
-        };
+        let request =
+            proto::AcknowledgeWorkOrderRequest { command_id: command(), work_order_id: order.work_order_id.clone() };
         let answer = self.door.acknowledge_work_order(by(&unit(&order.unit_code), request)).await?;
         Ok(answer.into_inner().work_order.unwrap())
     }
@@ -337,7 +334,12 @@ impl House {
         Ok(self.door.complete_case(by(&unit(lead), request)).await?.into_inner())
     }
 
-    pub async fn take_position(&self, consultation: &str, who: &str, stance: proto::Stance) -> Result<proto::Consultation, Status> {
+    pub async fn take_position(
+        &self,
+        consultation: &str,
+        who: &str,
+        stance: proto::Stance,
+    ) -> Result<proto::Consultation, Status> {
         let request = proto::TakePositionRequest {
             command_id: command(),
             consultation_id: consultation.to_owned(),
@@ -367,12 +369,8 @@ impl House {
     pub async fn events(&self, key: Uuid) -> Vec<Envelope> {
         use futures::StreamExt as _;
         patiently(async || self.assignment.bus.high_water().await.unwrap().unnumbered == 0, "all is numbered").await;
-        let request = bus::ReadJournalRequest {
-            service: "assignment".to_owned(),
-            from_pos: 1,
-            to_pos: 0,
-            key: key.to_string(),
-        };
+        let request =
+            bus::ReadJournalRequest { service: "assignment".to_owned(), from_pos: 1, to_pos: 0, key: key.to_string() };
         let events = self.assignment.bus.read_journal(request).unwrap();
         events.map(|event| Envelope::try_from(event.unwrap().event.unwrap()).unwrap()).collect().await
     }

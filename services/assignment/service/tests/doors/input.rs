@@ -115,10 +115,13 @@ async fn one_command_id_means_one_request() {
     let case = house.accepted(barbecue()).await;
     let order = house.order_of(case, "ZF").await;
     let command_id = command();
-    let acknowledge =
-        proto::AcknowledgeWorkOrderRequest { command_id: command_id.clone(), work_order_id: order.work_order_id.clone() };
+    let acknowledge = proto::AcknowledgeWorkOrderRequest {
+        command_id: command_id.clone(),
+        work_order_id: order.work_order_id.clone(),
+    };
     house.door.acknowledge_work_order(by(&unit("ZF"), acknowledge)).await.unwrap();
-    let report = proto::ReportProgressRequest { command_id, work_order_id: order.work_order_id, report: "已到场".to_owned() };
+    let report =
+        proto::ReportProgressRequest { command_id, work_order_id: order.work_order_id, report: "已到场".to_owned() };
     let refused = house.door.report_progress(by(&unit("ZF"), report)).await.unwrap_err();
     assert_eq!(refused.code(), Code::AlreadyExists);
 }

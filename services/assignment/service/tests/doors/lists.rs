@@ -17,11 +17,8 @@ fn transferred() -> pack::Pack {
 }
 
 async fn determine(house: &House, known_at: Option<&str>) -> proto::DetermineResponse {
-    let request = proto::DetermineRequest {
-        facts: Some(heritage()),
-        valid_on: String::new(),
-        known_at: known_at.map(wire_time),
-    };
+    let request =
+        proto::DetermineRequest { facts: Some(heritage()), valid_on: String::new(), known_at: known_at.map(wire_time) };
     house.door.determine(by(&unit("ZF"), request)).await.unwrap().into_inner()
 }
 
@@ -143,4 +140,23 @@ async fn pages_follow_each_other_without_gap_or_repeat() {
     let request = proto::ListPowerItemsRequest { page_token: "not one of ours".to_owned(), ..Default::default() };
     let refused = house.door.list_power_items(by(&unit("SJ"), request)).await.unwrap_err();
     assert_eq!(fields(&refused), ["page_token"]);
+}
+
+#[tokio::test]
+async fn who_leaves_a_post_hands_the_open_orders_over() {
+    let house = House::at("2026-03-02 09:00").await;
+    let case = house.accepted(barbecue()).await;
+    let before = house.order_of(case, "ZF").await;
+    let mut pack = jiashan();
+    let post = pack.posts.iter_mut().find(|post| post.code.as_str() == before.post_code).unwrap();
+    let successor = pack
+        .persons
+        .iter()
+        .find(|person| person.unit.as_str() == "ZF" && person.code.as_str() != before.person_code)
+        .unwrap();
+    post.person = successor.code.clone();
+    house.publish(&pack).await.unwrap();
+    let after = house.order_of(case, "ZF").await;
+    assert_eq!((after.post_code, after.person_code), (before.post_code, successor.code.to_string()));
+    assert_eq!((after.stage, after.deadline), (before.stage, before.deadline));
 }

@@ -67,7 +67,8 @@ async fn the_barbecue_is_diagnosed_determined_worked_on_and_replied_to() {
     let scheduling = house.neighbour(Scheduling).await;
     let operation = Uuid::now_v7();
     let case_ids = vec![case.to_string()];
-    let proposed = OperationProposed { operation_id: operation.to_string(), case_ids: case_ids.clone(), ..Default::default() };
+    let proposed =
+        OperationProposed { operation_id: operation.to_string(), case_ids: case_ids.clone(), ..Default::default() };
     scheduling.say(operation, proposed).await;
     house.heard(&scheduling).await;
     assert_eq!(house.standing(case).await.operation_id, operation.to_string());
@@ -111,7 +112,11 @@ async fn the_barbecue_is_diagnosed_determined_worked_on_and_replied_to() {
     assert!(handled.work_order_ids.len() >= 5);
     for event in events {
         let body = String::from_utf8_lossy(&event.payload).into_owned();
-        assert!(!body.contains("已依法处理") && !body.contains("反复回潮") && !body.contains("属我局职责"), "{}", event.type_name);
+        assert!(
+            !body.contains("已依法处理") && !body.contains("反复回潮") && !body.contains("属我局职责"),
+            "{}",
+            event.type_name
+        );
     }
 }
 
@@ -152,7 +157,12 @@ async fn a_refused_closing_a_closing_and_a_reopening_lead_back_to_the_same_share
     }
     house.complete_case(case, "ZF").await.unwrap();
     let supervision = house.neighbour(Supervision).await;
-    let refused = ClosingRefused { case_id: case.to_string(), reason_code: "evidence".to_owned(), round: 1, ..Default::default() };
+    let refused = ClosingRefused {
+        case_id: case.to_string(),
+        reason_code: "evidence".to_owned(),
+        round: 1,
+        ..Default::default()
+    };
     supervision.say(case, refused).await;
     house.heard(&supervision).await;
     let back: Vec<String> = house.open_orders(case).await.into_iter().map(|order| order.unit_code).collect();

@@ -37,6 +37,33 @@ async fn the_store_shows_a_department_its_own_rows_and_without_a_unit_none() {
 }
 
 #[tokio::test]
+async fn the_wall_stands_where_the_service_s_own_role_owns_the_tables_and_is_no_superuser() {
+    let administrator = testkit::fresh_database("walls").await.unwrap();
+    let pool = sqlx::PgPool::connect(&administrator).await.unwrap();
+    let name = format!("service_{}", Uuid::now_v7().simple());
+    for statement in [
+        format!("CREATE ROLE {name} LOGIN PASSWORD 'test'"),
+        "DO $$ BEGIN CREATE ROLE assignment_department NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$".to_owned(),
+        format!("GRANT assignment_department TO {name}"),
+        format!("CREATE DATABASE {name} OWNER {name}"),
+    ] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap();
+    }
+    let options: sqlx::postgres::PgConnectOptions = administrator.parse().unwrap();
+    let url = sqlx::ConnectOptions::to_url_lossy(&options.username(&name).password("test").database(&name));
+    let clock = kit::settings::ClockKind::Real;
+    kit::node::migrate::<assignment::Assignment>(url.as_str(), &assignment::MIGRATOR, clock).await.unwrap();
+    let own = sqlx::PgPool::connect(url.as_str()).await.unwrap();
+    let insert =
+        "INSERT INTO work_order SELECT gen_random_uuid(), gen_random_uuid(), unit, 'lead', 'dispatched', 'p', 'p', 'd',
+                  now(), now(), 1, '{}' FROM (VALUES ('ZF'), ('GA')) AS units (unit)";
+    sqlx::query(insert).execute(&own).await.unwrap();
+    let mut tx = begin_for_unit(&own, "GA").await.unwrap();
+    let units = sqlx::query("SELECT unit FROM work_order").fetch_all(&mut *tx).await.unwrap();
+    assert_eq!(units.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>(), ["GA"]);
+}
+
+#[tokio::test]
 async fn a_foreign_order_is_answered_like_a_missing_one() {
     let house = House::at("2026-03-02 09:00").await;
     let case = house.accepted(barbecue()).await;
@@ -55,7 +82,10 @@ async fn a_foreign_order_is_answered_like_a_missing_one() {
         (get(zf.work_order_id.clone()).await, get(missing).await),
     ] {
         assert_eq!(foreign.code(), Code::NotFound);
-        assert_eq!((foreign.message(), reason(&foreign), says(&foreign)), (missing.message(), reason(&missing), says(&missing)));
+        assert_eq!(
+            (foreign.message(), reason(&foreign), says(&foreign)),
+            (missing.message(), reason(&missing), says(&missing))
+        );
     }
     let watch = proto::WatchWorkOrdersRequest { after_position: 0, unit_code: "ZF".to_owned() };
     let foreign = house.door.watch_work_orders(by(&unit("GA"), watch)).await.err().unwrap();

@@ -34,7 +34,8 @@ pub type ItemRow = (Uuid, ListItem);
 
 /// Rows of the lists, by code and holder.
 pub async fn list_items(pool: &PgPool, filter: &ItemFilter) -> Result<Vec<ItemRow>, StoreError> {
-    let (code, holder, id) = filter.after.clone().map_or((None, None, None), |(code, holder, id)| (Some(code), Some(holder), Some(id)));
+    let (code, holder, id) =
+        filter.after.clone().map_or((None, None, None), |(code, holder, id)| (Some(code), Some(holder), Some(id)));
     let rows = sqlx::query!(
         r#"SELECT id, content, lower(recorded) AS "since!", upper(recorded) AS "until?" FROM list_item
             WHERE ($1::date IS NULL OR valid @> $1::date)
@@ -67,17 +68,21 @@ pub async fn list_items(pool: &PgPool, filter: &ItemFilter) -> Result<Vec<ItemRo
 
 /// Both lists and the boundary rules as they stood at a moment.
 pub async fn lists_at(pool: &PgPool, known_at: Timestamp) -> Result<(Vec<ListItem>, Vec<BoundaryRule>), StoreError> {
-    let items = sqlx::query!("SELECT id, content FROM list_item WHERE recorded @> $1::timestamptz", known_at.to_sqlx() as _)
-        .fetch_all(pool)
-        .await?
-        .into_iter()
-        .map(|row| state("list_item", row.id, row.content))
-        .collect::<Result<_, _>>()?;
-    let rules = sqlx::query!("SELECT id, content FROM boundary_rule WHERE recorded @> $1::timestamptz", known_at.to_sqlx() as _)
-        .fetch_all(pool)
-        .await?
-        .into_iter()
-        .map(|row| state("boundary_rule", row.id, row.content))
-        .collect::<Result<_, _>>()?;
+    let items =
+        sqlx::query!("SELECT id, content FROM list_item WHERE recorded @> $1::timestamptz", known_at.to_sqlx() as _)
+            .fetch_all(pool)
+            .await?
+            .into_iter()
+            .map(|row| state("list_item", row.id, row.content))
+            .collect::<Result<_, _>>()?;
+    let rules = sqlx::query!(
+        "SELECT id, content FROM boundary_rule WHERE recorded @> $1::timestamptz",
+        known_at.to_sqlx() as _
+    )
+    .fetch_all(pool)
+    .await?
+    .into_iter()
+    .map(|row| state("boundary_rule", row.id, row.content))
+    .collect::<Result<_, _>>()?;
     Ok((items, rules))
 }

@@ -25,7 +25,10 @@ pub struct OrderFilter {
 }
 
 /// Begins a read that sees the rows of one unit and no others, whatever the query says.
-pub async fn begin_for_unit(pool: &PgPool, unit: &str) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, StoreError> {
+pub async fn begin_for_unit(
+    pool: &PgPool,
+    unit: &str,
+) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, StoreError> {
     let mut tx = pool.begin().await?;
     sqlx::query!(
         "SELECT set_config('xiezhi.unit', $1, true) AS unit, set_config('role', 'assignment_department', true) AS role",
@@ -37,7 +40,11 @@ pub async fn begin_for_unit(pool: &PgPool, unit: &str) -> Result<sqlx::Transacti
 }
 
 /// Orders in the order of dispatch; behind the second wall where a unit asks.
-pub async fn list_orders(pool: &PgPool, asking: Option<&str>, filter: &OrderFilter) -> Result<Vec<WorkOrder>, StoreError> {
+pub async fn list_orders(
+    pool: &PgPool,
+    asking: Option<&str>,
+    filter: &OrderFilter,
+) -> Result<Vec<WorkOrder>, StoreError> {
     let mut tx = match asking {
         Some(unit) => begin_for_unit(pool, unit).await?,
         None => pool.begin().await?,
