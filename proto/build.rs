@@ -16,19 +16,14 @@ fn main() -> Result<()> {
     files.sort();
 
     let mut compiler = protox::Compiler::new([&root])?;
-    compiler
-        .include_imports(true)
-        .include_source_info(true)
-        .open_files(&files)?;
+    compiler.include_imports(true).include_source_info(true).open_files(&files)?;
     // The encoded form keeps our options; a round trip through prost's own types would lose them.
     let descriptors = compiler.encode_file_descriptor_set();
     std::fs::write(out.join("descriptors.bin"), &descriptors)?;
     // Every message knows its own protobuf name, so that a tool can show any answer as JSON.
     let mut config = tonic_prost_build::Config::new();
     config.enable_type_names();
-    tonic_prost_build::configure()
-        .bytes(".")
-        .compile_fds_with_config(compiler.file_descriptor_set(), config)?;
+    tonic_prost_build::configure().bytes(".").compile_fds_with_config(compiler.file_descriptor_set(), config)?;
 
     let pool = DescriptorPool::decode(descriptors.as_slice())?;
     std::fs::write(out.join("events.rs"), events(&pool)?)?;
@@ -83,7 +78,10 @@ fn events(pool: &DescriptorPool) -> Result<String> {
             "impl crate::Event for {} {{ const TYPE: &'static str = \"{name}\"; const SUBJECT: &'static str = \"{subject}\"; const SCHEMA_VERSION: i32 = 1; }}",
             rust_path(name)?
         )?;
-        writeln!(list, "    crate::EventKind {{ type_name: \"{name}\", subject: \"{subject}\", terminal: {terminal} }},")?;
+        writeln!(
+            list,
+            "    crate::EventKind {{ type_name: \"{name}\", subject: \"{subject}\", terminal: {terminal} }},"
+        )?;
     }
     writeln!(code, "/// Every event of the contract.\npub static EVENTS: &[crate::EventKind] = &[\n{list}];")?;
     Ok(code)
@@ -110,11 +108,8 @@ fn actions(pool: &DescriptorPool) -> Result<String> {
 
 /// A module tree over whatever packages exist, so that a new service's proto needs no line here.
 fn packages(pool: &DescriptorPool) -> String {
-    let mut names: Vec<String> = pool
-        .files()
-        .map(|file| file.package_name().to_owned())
-        .filter(|name| name.starts_with("xiezhi."))
-        .collect();
+    let mut names: Vec<String> =
+        pool.files().map(|file| file.package_name().to_owned()).filter(|name| name.starts_with("xiezhi.")).collect();
     names.sort();
     names.dedup();
     let mut code = String::new();

@@ -197,7 +197,9 @@ impl<'house> Desk<'house> {
     /// Every holder signs for its order, reports, and completes it with evidence; then the lead answers for the case.
     pub async fn handle(&self, case_id: &str, words: &str) -> anyhow::Result<()> {
         self.rest().await?;
-        let orders = self.orders(case_id).await?;
+        let mut orders = self.orders(case_id).await?;
+        // Those of an earlier round are done.
+        orders.retain(|order| order.closed_at.is_none());
         ensure!(!orders.is_empty(), "no order was dispatched for {case_id}");
         for order in &orders {
             self.complete(order, words).await?;

@@ -26,9 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub async fn run(arguments: BenchArguments, data: PathBuf) -> anyhow::Result<()> {
     let BenchCommand::Latency { cases } = arguments.command;
     let minter = Minter::open(&data)?;
-    let file = cli::CentreFile::read(&data).map_err(|_| {
-        anyhow::anyhow!("{} 没有运行中的中心 / no centre runs in {0}", data.display())
-    })?;
+    let file = cli::CentreFile::read(&data)
+        .map_err(|_| anyhow::anyhow!("{} 没有运行中的中心 / no centre runs in {0}", data.display()))?;
     let options = ClientOptions::new(file.grpc_address).token(minter.mint(CLERK)?);
     let clerk = Centre::connect(options).await?;
     let handler = clerk.with_token(&minter.mint(HANDLER)?)?;
@@ -66,9 +65,6 @@ pub async fn run(arguments: BenchArguments, data: PathBuf) -> anyhow::Result<()>
 
 /// The position up to which the unit's orders are old news.
 async fn latest(handler: &Centre) -> anyhow::Result<u64> {
-    let operator = clerk.with_token(&minter.mint("operator")?)?;
-    let today = client::rest::now(&operator).await?.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(8))).date();
-
     let mut orders = handler.orders_after(UNIT, 0);
     // What is there already comes at once; a pause means that the end is reached.
     while let Ok(change) = tokio::time::timeout(Duration::from_millis(700), orders.next()).await {
@@ -104,7 +100,9 @@ async fn register(clerk: &Centre, number: u32, today: jiff::civil::Date) -> anyh
         })
         .await?;
     if !answer.accepted {
-        bail!("{MATTER} 未直接受理, 规则包不符 / was not accepted without a clerk; the pack does not fit this measurement");
+        bail!(
+            "{MATTER} 未直接受理, 规则包不符 / was not accepted without a clerk; the pack does not fit this measurement"
+        );
     }
     Ok(answer.case_id)
 }

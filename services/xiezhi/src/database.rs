@@ -38,20 +38,14 @@ pub async fn ensure(admin_url: &str, service: &str, password: &str) -> anyhow::R
         ),
     )
     .await?;
-    let exists: Option<(i32,)> = sqlx::query_as("SELECT 1 FROM pg_database WHERE datname = $1")
-        .bind(&name)
-        .fetch_optional(&mut admin)
-        .await?;
+    let exists: Option<(i32,)> =
+        sqlx::query_as("SELECT 1 FROM pg_database WHERE datname = $1").bind(&name).fetch_optional(&mut admin).await?;
     if exists.is_none() {
         execute(&mut admin, format!("CREATE DATABASE {name} OWNER {name}")).await?;
         execute(&mut admin, format!("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")).await?;
     }
     admin.close().await?;
-    let url = PgConnectOptions::from_str(admin_url)?
-        .username(&name)
-        .password(password)
-        .database(&name)
-        .to_url_lossy();
+    let url = PgConnectOptions::from_str(admin_url)?.username(&name).password(password).database(&name).to_url_lossy();
     Ok(url.to_string())
 }
 
@@ -89,8 +83,7 @@ pub async fn url_of(configuration: &Configuration, service: &str) -> anyhow::Res
 /// `xiezhi migrate`.
 pub async fn migrate_all(arguments: MigrateArguments) -> anyhow::Result<()> {
     let configuration = Configuration::read(arguments.config.as_deref())?;
-    let clock =
-        if arguments.simulated { ClockKind::Simulated { start: arguments.start } } else { ClockKind::Real };
+    let clock = if arguments.simulated { ClockKind::Simulated { start: arguments.start } } else { ClockKind::Real };
     for service in SERVICES {
         let url = url_of(&configuration, service).await?;
         migrate(service, &url, clock).await?;

@@ -36,9 +36,8 @@ pub struct CentreKeys {
 impl CentreKeys {
     /// The keys in a data directory that is locked by this process.
     pub fn ensure(data: &servers::DataDir, simulated: bool) -> anyhow::Result<Self> {
-        let read = |name: &str| -> anyhow::Result<Option<String>> {
-            Ok(data.read(name)?.map(String::from_utf8).transpose()?)
-        };
+        let read =
+            |name: &str| -> anyhow::Result<Option<String>> { Ok(data.read(name)?.map(String::from_utf8).transpose()?) };
         let (private_pem, public_pem) = match (read(PRIVATE)?, read(PUBLIC)?) {
             (Some(private), Some(public)) => (private, public),
             _ => {
@@ -102,9 +101,8 @@ impl Minter {
     /// A minter over a centre's data directory.
     pub fn open(data: &Path) -> anyhow::Result<Self> {
         let read = |name: &str| {
-            std::fs::read_to_string(data.join(name)).with_context(|| {
-                format!("{} 中没有中心的密钥 / no centre's key in {}", data.display(), data.display())
-            })
+            std::fs::read_to_string(data.join(name))
+                .with_context(|| format!("{} 中没有中心的密钥 / no centre's key in {}", data.display(), data.display()))
         };
         let signer = TokenSigner::from_pem(&read(PRIVATE)?, issuer(&read(CENTRE)?)?)?;
         Ok(Self { signer, data: data.to_owned() })

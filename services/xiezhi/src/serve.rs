@@ -66,7 +66,9 @@ fn issuer(configuration: &Configuration) -> anyhow::Result<Issuer> {
 fn door(configuration: &Configuration, listen: Option<SocketAddr>) -> anyhow::Result<Door> {
     let listen = match (listen, configuration.find("XIEZHI_LISTEN")) {
         (Some(listen), _) => listen,
-        (None, Some(text)) => text.parse().with_context(|| format!("XIEZHI_LISTEN {text} 不是地址 / is not an address"))?,
+        (None, Some(text)) => {
+            text.parse().with_context(|| format!("XIEZHI_LISTEN {text} 不是地址 / is not an address"))?
+        }
         (None, None) => SocketAddr::from(([127, 0, 0, 1], 0)),
     };
     let tls = match (configuration.find("XIEZHI_TLS_CERTIFICATE"), configuration.find("XIEZHI_TLS_KEY")) {
@@ -120,7 +122,7 @@ fn set(token: &RwLock<String>, value: String) {
 
 async fn settings(configuration: &Configuration, service: &str, peers: Peers) -> anyhow::Result<Settings> {
     let nats_url = configuration.need("XIEZHI_NATS_URL", "NATS 地址", "the address of NATS")?;
-    let user = configuration.find("XIEZHI_NATS_USER").map_or_else(|| service.to_owned(), |user| user);
+    let user = configuration.find("XIEZHI_NATS_USER").unwrap_or_else(|| service.to_owned());
     let password = configuration
         .find_secret(&format!("XIEZHI_{}_NATS_PASSWORD", service.to_uppercase()))?
         .or(configuration.find_secret("XIEZHI_NATS_PASSWORD")?);

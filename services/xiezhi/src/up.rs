@@ -106,8 +106,7 @@ pub async fn run(arguments: UpArguments, data: PathBuf) -> anyhow::Result<()> {
     let step = |zh: &str, en: &str| eprintln!("[{:>5.1}s] {zh} / {en}", began.elapsed().as_secs_f64());
 
     step("启动 PostgreSQL 与 NATS", "starting PostgreSQL and NATS");
-    let options =
-        LocalOptions { data_dir: arguments.data.clone(), servers_dir: None, fsync: !arguments.no_fsync };
+    let options = LocalOptions { data_dir: arguments.data.clone(), servers_dir: None, fsync: !arguments.no_fsync };
     let mut servers = LocalServers::start(options).await.map_err(said)?;
     let done = within(&arguments, &mut servers, step).await;
     let _ = std::fs::remove_file(arguments.data.join(CENTRE_FILE));
@@ -120,15 +119,13 @@ fn said(error: servers::ServersError) -> anyhow::Error {
 }
 
 /// Everything between the start and the stop of the servers.
-async fn within(
-    arguments: &Wishes,
-    servers: &mut LocalServers,
-    step: impl Fn(&str, &str),
-) -> anyhow::Result<()> {
+async fn within(arguments: &Wishes, servers: &mut LocalServers, step: impl Fn(&str, &str)) -> anyhow::Result<()> {
     step("准备数据库", "preparing the databases");
     let centre_keys = CentreKeys::ensure(servers.data_dir(), arguments.simulated)?;
     if centre_keys.issuer.simulated != arguments.simulated {
-        bail!("该数据目录属于另一种中心 (真实/模拟) / this data belongs to the other kind of centre (real or simulated)");
+        bail!(
+            "该数据目录属于另一种中心 (真实/模拟) / this data belongs to the other kind of centre (real or simulated)"
+        );
     }
     let listen = listen(arguments, servers)?;
     let signer = TokenSigner::from_pem(&centre_keys.private_pem, centre_keys.issuer.clone())?;
@@ -143,7 +140,8 @@ async fn within(
     let mut prepared = tokio::task::JoinSet::new();
     for service in SERVICES {
         let settings = settings(servers, &centre_keys, service, clock, peers.clone())?;
-        let (admin, password) = (servers.postgres_admin_url(), servers.data_dir().secret(&format!("db.{service}")).map_err(said)?);
+        let (admin, password) =
+            (servers.postgres_admin_url(), servers.data_dir().secret(&format!("db.{service}")).map_err(said)?);
         // One after the other where roles are shared; the migrations themselves run side by side.
         let url = database::ensure(&admin, service, &password).await?;
         prepared.spawn(async move {
@@ -314,7 +312,10 @@ async fn introduce(arguments: &Wishes, url: &str, step: &impl Fn(&str, &str)) ->
         println!();
     }
     let program = program_for_people();
-    println!("地址  {url}   ({})", if arguments.simulated { "模拟中心 / simulated centre" } else { "真实中心 / real centre" });
+    println!(
+        "地址  {url}   ({})",
+        if arguments.simulated { "模拟中心 / simulated centre" } else { "真实中心 / real centre" }
+    );
     println!("试试  {program} case list --data {}", data.display());
     println!("      {program} verify --data {}", data.display());
     println!("      {program} clock due --from 2026-09-30 --amount 5 --unit workday");

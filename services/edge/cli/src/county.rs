@@ -61,6 +61,18 @@ mod tests {
     }
 
     #[test]
+    fn every_journey_that_travels_inside_reads_and_names_rpcs_of_the_contract() {
+        for name in embedded() {
+            let pack = sound(Path::new(name)).unwrap();
+            for journey in &pack.journeys {
+                let read = crate::journey::Journey::of(&journey.document);
+                assert!(read.is_ok(), "{name}/{}: {:?}", journey.name, read.err());
+            }
+        }
+        assert!(sound(Path::new(DEFAULT)).unwrap().journeys.len() >= 6);
+    }
+
+    #[test]
     fn a_directory_that_is_not_there_is_told() {
         assert!(matches!(files(Path::new("no-such-pack")), Err(Failure::Says(Say::FileUnreadable { .. }))));
     }

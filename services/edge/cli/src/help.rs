@@ -1,6 +1,6 @@
 //! Help in the reader's language: the words beside the verbs are English, their Chinese is here.
 
-use clap::Command;
+use clap::{Arg, ArgAction, Command};
 
 use crate::say::Lang;
 
@@ -249,9 +249,6 @@ const CHINESE: &[(&str, &str)] = &[
     ("Joint enforcement coordination of a county", "县级联合执法指挥协调"),
     ("For people", "给人看"),
     ("One JSON document", "一份 JSON"),
-    ("Print help", "显示帮助"),
-    ("Print version", "显示版本"),
-    ("Print this message or the help of the given subcommand(s)", "显示帮助"),
 ];
 
 /// The Chinese of an English help text, where there is one.
@@ -259,22 +256,48 @@ fn chinese(english: &str) -> Option<&'static str> {
     CHINESE.iter().find(|(known, _)| *known == english).map(|(_, chinese)| *chinese)
 }
 
+/// How help is laid out in Chinese; clap's own headings are English.
+const LAYOUT: &str = "{about-with-newline}\n用法: {usage}\n\n{all-args}{after-help}";
+
 /// A command with its help, and that of everything below it, in a language.
 #[must_use]
 pub fn localised(command: Command, lang: Lang) -> Command {
     if lang == Lang::En {
         return command;
     }
+    let version = command.get_version().is_some().then(|| {
+        Arg::new("version").short('V').long("version").action(ArgAction::Version).help("显示版本").help_heading("选项")
+    });
+    let command = in_chinese(command);
+    match version {
+        Some(version) => command.disable_version_flag(true).arg(version),
+        None => command,
+    }
+}
+
+fn in_chinese(command: Command) -> Command {
     let about = command.get_about().and_then(|about| chinese(&about.to_string()));
     let command = match about {
         Some(about) => command.about(about),
         None => command,
     };
-    let command = command.mut_args(|argument| match argument.get_help().and_then(|help| chinese(&help.to_string())) {
-        Some(help) => argument.help(help),
-        None => argument,
+    let command = command.mut_args(|argument| {
+        let heading = if argument.is_positional() { "参数" } else { "选项" };
+        let help = argument.get_help().and_then(|help| chinese(&help.to_string()));
+        let argument = argument.help_heading(heading);
+        match help {
+            Some(help) => argument.help(help),
+            None => argument,
+        }
     });
-    command.mut_subcommands(|inner| localised(inner, lang))
+    let help = Arg::new("help").short('h').long("help").action(ArgAction::Help).help("显示帮助").help_heading("选项");
+    command
+        .help_template(LAYOUT)
+        .subcommand_help_heading("命令")
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .arg(help)
+        .mut_subcommands(in_chinese)
 }
 
 #[cfg(test)]
@@ -308,6 +331,18 @@ mod tests {
     }
 
     #[test]
+    fn help_is_laid_out_in_chinese() {
+        let command = localised(crate::Cli::command(), Lang::Zh);
+        let help = command.try_get_matches_from(["xiezhi", "case", "accept", "--help"]).unwrap_err().to_string();
+        for expected in ["用法: ", "参数:", "选项:", "显示帮助", "办理方式"] {
+            assert!(help.contains(expected), "{help}");
+        }
+        for foreign in ["Usage", "Options", "Arguments", "Print help"] {
+            assert!(!help.contains(foreign), "{help}");
+        }
+    }
+
+    #[test]
     fn every_help_text_has_its_english() {
         let mut found = BTreeSet::new();
         foreign(&localised(crate::Cli::command(), Lang::En), &mut found);
@@ -318,8 +353,8 @@ mod tests {
         assert!(unused.iter().all(|text| is_general(text)), "{unused:?}");
     }
 
-    /// Words that clap itself adds when help is printed.
+    /// Words that stand beside values, which a walk over arguments does not meet.
     fn is_general(text: &str) -> bool {
-        text.starts_with("Print") || ["For people", "One JSON document"].contains(&text)
+        ["For people", "One JSON document"].contains(&text)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pack::Pack;
 
-use crate::say::Lang;
+use crate::say::{Lang, Word};
 
 /// What codes are called; a code without a name is shown as it is.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,7 @@ pub struct Names {
     facts: BTreeMap<String, String>,
     rules: BTreeMap<String, String>,
     items: BTreeMap<String, String>,
+    resources: BTreeMap<String, String>,
 }
 
 impl Names {
@@ -30,19 +31,22 @@ impl Names {
             .map(|matter| (matter.code.to_string(), pick(&matter.zh, &matter.en)))
             .chain(pack.object_types.iter().map(|kind| (kind.code.to_string(), pick(&kind.zh, &kind.en))))
             .collect();
-        let towns = pack.towns.iter().map(|town| town.code.clone());
-        let villages = pack.villages.iter().map(|village| village.code.clone());
+        let mut units: BTreeMap<String, String> =
+            pack.units.iter().map(|unit| (unit.code.to_string(), pick(&unit.name, &unit.name_en))).collect();
+        // The lists say "town" for the town government of whichever place it is.
+        units.insert("town".to_owned(), Word::TownOfThePlace.text(lang).to_owned());
+        let powers = pack.power_items.iter().map(|item| (item.code.to_string(), pick(&item.zh, &item.en)));
+        let responsibilities =
+            pack.responsibility_items.iter().map(|item| (item.code.to_string(), pick(&item.zh, &item.en)));
         Self {
-            units: pack.units.iter().map(|unit| (unit.code.to_string(), pick(&unit.name, &unit.name_en))).collect(),
+            units,
             persons: pack.persons.iter().map(|person| (person.code.to_string(), person.name.clone())).collect(),
-            regions: towns
-                .chain(villages)
-                .filter_map(|code| pack.region_name(&code).map(|name| (code.to_string(), name)))
-                .collect(),
+            regions: regions(&pack, lang),
             catalogue,
             facts: pack.facts.iter().map(|fact| (fact.code.to_string(), pick(&fact.zh, &fact.en))).collect(),
             rules: pack.clock_rules.iter().map(|rule| (rule.id.to_string(), pick(&rule.zh, &rule.en))).collect(),
-            items: pack.power_items.iter().map(|item| (item.code.to_string(), pick(&item.zh, &item.en))).collect(),
+            items: powers.chain(responsibilities).collect(),
+            resources: pack.resources.iter().map(|thing| (thing.code.to_string(), thing.name.clone())).collect(),
             pack: Some(Box::new(pack)),
         }
     }
@@ -111,11 +115,28 @@ impl Names {
         self.rules.get(rule).map_or(rule, String::as_str)
     }
 
+    /// A vehicle, an instrument or a room.
+    #[must_use]
+    pub fn resource<'a>(&'a self, code: &'a str) -> &'a str {
+        self.resources.get(code).map_or(code, String::as_str)
+    }
+
     /// An item of the lists.
     #[must_use]
     pub fn item<'a>(&'a self, code: &'a str) -> &'a str {
         self.items.get(code).map_or(code, String::as_str)
     }
+}
+
+/// Towns by their own name, villages with their town's before it; villages have no English name.
+fn regions(pack: &Pack, lang: Lang) -> BTreeMap<String, String> {
+    let in_chinese = |code| pack.region_name(code).map(|name| (code.to_string(), name));
+    let villages = pack.villages.iter().filter_map(|village| in_chinese(&village.code));
+    let towns = pack.towns.iter().map(|town| {
+        let name = if lang == Lang::Zh || town.name_en.is_empty() { &town.name } else { &town.name_en };
+        (town.code.to_string(), name.clone())
+    });
+    villages.chain(towns).collect()
 }
 
 #[cfg(test)]

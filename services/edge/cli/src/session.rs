@@ -136,10 +136,13 @@ impl Session {
     pub async fn names(&self) -> Result<&Names, Failure> {
         self.names
             .get_or_try_init(|| async {
-                Ok(match find_pack(&self.centre).await? {
-                    Some(pack) => Names::of(pack, self.lang),
-                    None => Names::default(),
-                })
+                match find_pack(&self.centre).await {
+                    Ok(Some(pack)) => Ok(Names::of(pack, self.lang)),
+                    Ok(None) => Ok(Names::default()),
+                    // Whoever may not read the pack still reads its own orders, with codes in place of names.
+                    Err(failure) if is_not_permitted(&failure) => Ok(Names::default()),
+                    Err(failure) => Err(failure),
+                }
             })
             .await
     }
@@ -153,6 +156,14 @@ impl Session {
     pub async fn now(&self) -> Result<Timestamp, Failure> {
         Ok(client::rest::now(&self.centre).await?)
     }
+}
+
+fn is_not_permitted(failure: &Failure) -> bool {
+    let refused = match failure {
+        Failure::Client(error) => error.refused(),
+        _ => None,
+    };
+    refused.is_some_and(|refused| refused.grpc_code() == tonic::Code::PermissionDenied)
 }
 
 /// The pack in force, where there is one; its bytes are the ones its hash names.

@@ -65,11 +65,10 @@ fn first_due(clocks: Vec<ClockView>) -> Option<ClockView> {
 pub fn render(entries: &[TimelineEntry], view: &View<'_>, detail: Detail) -> String {
     let mut table = Table::new().indented(2);
     for entry in entries.iter().filter(|entry| is_told(&entry.code, detail)) {
-        table.row([
-            view.at(entry.at.as_ref()),
-            label(&entry.code, view.lang).to_owned(),
-            Telling { entry, view }.text(),
-        ]);
+        let telling = Telling { entry, view, detail };
+        if !telling.repeats_an_order() {
+            table.row([view.at(entry.at.as_ref()), label(&entry.code, view.lang).to_owned(), telling.text()]);
+        }
     }
     table.render()
 }
@@ -124,9 +123,19 @@ fn is_told(code: &str, detail: Detail) -> bool {
 struct Telling<'a> {
     entry: &'a TimelineEntry,
     view: &'a View<'a>,
+    detail: Detail,
 }
 
 impl Telling<'_> {
+    /// An order's clocks start with its dispatch, which tells its due date already.
+    fn repeats_an_order(&self) -> bool {
+        let kinds = self.values("clocks.kind");
+        self.detail != Detail::All
+            && self.entry.code == "supervision.clocks.started"
+            && !kinds.is_empty()
+            && kinds.iter().all(|kind| kind.contains('/'))
+    }
+
     fn text(&self) -> String {
         let entry = self.entry;
         let noun = entry.code.split('.').nth(1).unwrap_or_default();
@@ -327,7 +336,7 @@ impl Telling<'_> {
         let view = self.view;
         let stopped = self.values("kinds");
         if !stopped.is_empty() {
-            return joined(stopped.iter().map(|kind| view.names.clock(kind).to_owned()));
+            return joined(counted(stopped.iter().map(|kind| view.names.clock(kind).to_owned())));
         }
         let kinds = self.values("clocks.kind").iter();
         let due = self.values("clocks.deadline.due_at").iter();
@@ -335,7 +344,10 @@ impl Telling<'_> {
             let due = due.parse().map_or_else(|_| due.clone(), |due| time::day(due, view.now, view.lang));
             format!("{} {}", view.names.clock(kind), due.trim())
         });
-        joined(told)
+        let told = counted(told);
+        // When clocks start, each has its own holder and the list would be long; later it matters who is late.
+        let holders = if self.entry.code.ends_with("started") { String::new() } else { self.units() };
+        joined(told.into_iter().chain([holders]))
     }
 
     fn pressed(&self) -> String {
@@ -363,6 +375,18 @@ impl Telling<'_> {
             word("rating.satisfied", Word::Satisfied, Word::NotSatisfied),
         ])
     }
+}
+
+/// The same thing several times over, told once with how often: each of five units has its own clock of one kind.
+fn counted(parts: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut found: Vec<(String, usize)> = Vec::new();
+    for part in parts {
+        match found.iter_mut().find(|(known, _)| *known == part) {
+            Some((_, times)) => *times += 1,
+            None => found.push((part, 1)),
+        }
+    }
+    found.into_iter().map(|(part, times)| if times > 1 { format!("{part} ×{times}") } else { part }).collect()
 }
 
 /// What there is, with dots between.
@@ -448,6 +472,18 @@ mod tests {
     fn small_print_is_told_only_when_asked_for() {
         assert!(!render_in(Lang::En, Detail::Usual).contains("clocks stopped"));
         assert!(render_in(Lang::En, Detail::All).contains("clocks stopped  intake.inform"));
+    }
+
+    #[test]
+    fn clocks_of_one_kind_are_told_once_with_how_many() {
+        let names = Names::default();
+        let view = View { lang: Lang::Zh, names: &names, now: "2026-03-11T01:00:00Z".parse().unwrap() };
+        let due = "2026-03-04T01:00:00Z";
+        let kinds: &[&str] = &["order.acknowledge/a", "order.finish/a", "order.acknowledge/b"];
+        let details: &[(&str, &[&str])] = &[("clocks.kind", kinds), ("clocks.deadline.due_at", &[due, due, due])];
+        let entries = [entry("supervision.clocks.breached", "2026-03-04T01:00:00Z", &[], details)];
+        let told = render(&entries, &view, Detail::Usual);
+        assert_eq!(told, "  3月04日 09:00  超期  order.acknowledge 3月04日 ×2 · order.finish 3月04日\n");
     }
 
     #[test]

@@ -106,8 +106,6 @@ pub fn held_by(operation: &Operation) -> Vec<Booking> {
         let here = started || arrived.is_some_and(|arrivals| arrivals.contains_key(&crew.unit));
         held.extend(crew.officers.iter().map(|code| booking(Subject::Officer(code.clone()), &crew.unit, here)));
     }
-    held.extend(
-        plan.resources.iter().map(|(code, unit)| booking(Subject::Resource(code.clone()), unit, started)),
-    );
+    held.extend(plan.resources.iter().map(|(code, unit)| booking(Subject::Resource(code.clone()), unit, started)));
     held
 }

@@ -109,7 +109,9 @@ impl Bar {
         match self {
             Self::Unknown => Words::new("不在执法人员名册中", "is not on the roster"),
             Self::OtherUnit => Words::new("不属于该单位", "belongs to another unit"),
-            Self::Auxiliary => Words::new("为辅助人员, 不计入执法人员", "is an assistant and never counts as an officer"),
+            Self::Auxiliary => {
+                Words::new("为辅助人员, 不计入执法人员", "is an assistant and never counts as an officer")
+            }
             Self::NoCertificate => Words::new("没有执法证", "has no certificate"),
             Self::NotYetValid { from } => {
                 Words::new(format!("执法证自 {from} 起方有效"), format!("has a certificate valid only from {from}"))
@@ -120,7 +122,9 @@ impl Bar {
             Self::Suspended => Words::new("已暂停执法", "is suspended from enforcement"),
             Self::Recused => Words::new("应当回避", "must recuse"),
             Self::Booked => Words::new("该时段已有其他行动", "is in another operation at that time"),
-            Self::NotPlanned => Words::new("未列入行动方案, 请先调整人员", "is not in the plan; replace officers first"),
+            Self::NotPlanned => {
+                Words::new("未列入行动方案, 请先调整人员", "is not in the plan; replace officers first")
+            }
             Self::Twice => Words::new("重复列出", "is named twice"),
         }
     }

@@ -146,10 +146,7 @@ impl LegalCalendar {
     /// Every rule that forbids this kind of operation at some moment of the span.
     #[must_use]
     pub fn forbidding(&self, span: &Span, kind: Kind, urgent: bool) -> Vec<&ForbiddenSlot> {
-        self.forbidden
-            .iter()
-            .filter(|slot| slot.concerns(kind, urgent) && slot.touches(span, &self.calendar))
-            .collect()
+        self.forbidden.iter().filter(|slot| slot.concerns(kind, urgent) && slot.touches(span, &self.calendar)).collect()
     }
 }
 

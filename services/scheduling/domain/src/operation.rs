@@ -128,7 +128,9 @@ impl Operation {
     pub fn apply(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::Approved => {}
-            Event::Fixed { terms, plan, confirm_by } => self.fix(terms, plan, *confirm_by, Asking { approved_at: at, asked_at: at, moves: 0 }),
+            Event::Fixed { terms, plan, confirm_by } => {
+                self.fix(terms, plan, *confirm_by, Asking { approved_at: at, asked_at: at, moves: 0 })
+            }
             Event::Rescheduled { terms, plan, confirm_by, .. } => {
                 if let Stage::Fixed(fixed) = &self.stage {
                     let asking = Asking { approved_at: fixed.approved_at, asked_at: at, moves: fixed.moves + 1 };

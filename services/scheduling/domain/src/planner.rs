@@ -123,9 +123,7 @@ pub fn choose_officers(
     let taken = taken(requirements.operation, means);
     let pick = Pick { requirements, means, taken: &taken };
     let mut free = pick.free_officers(unit, span);
-    free.sort_by_key(|officer| {
-        (!wanted.contains(&officer.code), pick.load(&officer.code), officer.code.clone())
-    });
+    free.sort_by_key(|officer| (!wanted.contains(&officer.code), pick.load(&officer.code), officer.code.clone()));
     let needed = usize::try_from(needed).unwrap_or(usize::MAX);
     if free.len() < needed {
         return Err(pick.bars(unit, span));
@@ -195,13 +193,7 @@ impl Search<'_> {
         tally.allowed();
         let crews = pick.crews(&span, Some(tally));
         let resources = pick.resources(&span, Some(tally));
-        Some(Plan {
-            span,
-            crews: crews?,
-            resources: resources?,
-            passed_over: Vec::new(),
-            after_deadline: false,
-        })
+        Some(Plan { span, crews: crews?, resources: resources?, passed_over: Vec::new(), after_deadline: false })
     }
 }
 
@@ -226,9 +218,9 @@ impl Pick<'_> {
         if self.requirements.terms.recused.contains(&officer.code) {
             return Some(Bar::Recused);
         }
-        officer.bar_during(span).or_else(|| {
-            self.is_taken(&Subject::Officer(officer.code.clone()), span).then_some(Bar::Booked)
-        })
+        officer
+            .bar_during(span)
+            .or_else(|| self.is_taken(&Subject::Officer(officer.code.clone()), span).then_some(Bar::Booked))
     }
 
     fn of_unit(&self, unit: &UnitCode) -> impl Iterator<Item = &Officer> {
@@ -240,9 +232,7 @@ impl Pick<'_> {
     }
 
     fn bars(&self, unit: &UnitCode, span: &Span) -> Vec<(PersonCode, Bar)> {
-        self.of_unit(unit)
-            .filter_map(|officer| Some((officer.code.clone(), self.bar(officer, span)?)))
-            .collect()
+        self.of_unit(unit).filter_map(|officer| Some((officer.code.clone(), self.bar(officer, span)?))).collect()
     }
 
     fn crews(&self, span: &Span, mut tally: Option<&mut Tally>) -> Option<Vec<Crew>> {

@@ -140,9 +140,7 @@ impl Refusal {
                 format!("联合行动{}, 不能{}", stage.0, verb.0),
                 format!("an operation that is {} cannot be {}", stage.1, verb.1),
             ),
-            Self::HardRules(breaches) => {
-                Words::joined(breaches.iter().map(Breach::say).collect::<Vec<_>>().iter())
-            }
+            Self::HardRules(breaches) => Words::joined(breaches.iter().map(Breach::say).collect::<Vec<_>>().iter()),
             Self::TooEarly { opens_at } => Words::new(
                 format!("到场登记自 {} 起开放", minute_zh(*opens_at)),
                 format!("check-in opens at {}", minute_en(*opens_at)),
@@ -187,9 +185,8 @@ fn hard_rule_reason(breaches: &[Breach]) -> &'static str {
             Breach::TooFew { .. } => None,
         })
     };
-    let certificate = |bar: &Bar| {
-        matches!(bar, Bar::NoCertificate | Bar::NotYetValid { .. } | Bar::Expired { .. } | Bar::Suspended)
-    };
+    let certificate =
+        |bar: &Bar| matches!(bar, Bar::NoCertificate | Bar::NotYetValid { .. } | Bar::Expired { .. } | Bar::Suspended);
     if bars().any(certificate) {
         "scheduling.certificate_invalid"
     } else if bars().any(|bar| *bar == Bar::Recused) {

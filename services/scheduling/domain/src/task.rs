@@ -23,12 +23,9 @@ pub struct Task {
 #[must_use]
 pub fn open_tasks(operation: &Operation) -> Vec<Task> {
     match &operation.stage {
-        Stage::Proposed { answer_by } => vec![Task {
-            code: "operation.approve",
-            unit: None,
-            since: operation.proposed_at,
-            due_at: *answer_by,
-        }],
+        Stage::Proposed { answer_by } => {
+            vec![Task { code: "operation.approve", unit: None, since: operation.proposed_at, due_at: *answer_by }]
+        }
         Stage::Fixed(fixed) => of_fixed(operation, fixed),
         Stage::Started(started) => vec![Task {
             code: "operation.conclude",
@@ -49,9 +46,7 @@ fn of_fixed(operation: &Operation, fixed: &Fixed) -> Vec<Task> {
         let (code, holder, since, due_at) = match answer {
             Answer::Asked => ("participation.confirm", Some(unit.clone()), fixed.asked_at, fixed.confirm_by),
             Answer::Declined { at, .. } | Answer::Silent { at } => ("participation.resolve", None, *at, None),
-            Answer::Confirmed { at } => {
-                ("operation.check_in", Some(unit.clone()), *at, Some(fixed.plan.span.until))
-            }
+            Answer::Confirmed { at } => ("operation.check_in", Some(unit.clone()), *at, Some(fixed.plan.span.until)),
         };
         tasks.push(Task { code, unit: holder, since, due_at });
     }

@@ -127,8 +127,10 @@ pub fn remember(unit: &mut Unit, cx: &mut Cx, rules: &Rules, before: Option<&Ope
 
 /// Holds what the operation now holds and frees the rest.
 fn book(unit: &mut Unit, operation: &Operation) {
-    let held: BTreeMap<_, _> =
-        booking::held_by(operation).into_iter().map(|booking| ((booking.operation, booking.subject.clone()), booking)).collect();
+    let held: BTreeMap<_, _> = booking::held_by(operation)
+        .into_iter()
+        .map(|booking| ((booking.operation, booking.subject.clone()), booking))
+        .collect();
     let freed: Vec<_> = unit
         .bookings
         .iter()

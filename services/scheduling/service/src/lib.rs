@@ -77,8 +77,13 @@ impl Service for Scheduling {
 
     fn explain(&self, constraint: &str) -> Option<Refusal> {
         let (zh, en) = match constraint {
-            "booking_officer_twice" => ("有执法人员在该时段已被另一行动占用", "an officer is taken by another operation at that time"),
-            "booking_resource_twice" => ("有车辆或仪器在该时段已被另一行动占用", "a vehicle or instrument is taken by another operation at that time"),
+            "booking_officer_twice" => {
+                ("有执法人员在该时段已被另一行动占用", "an officer is taken by another operation at that time")
+            }
+            "booking_resource_twice" => (
+                "有车辆或仪器在该时段已被另一行动占用",
+                "a vehicle or instrument is taken by another operation at that time",
+            ),
             _ => return None,
         };
         let hint = ("再试一次, 将另排时段或人员", "try again; another slot or other people will be chosen");

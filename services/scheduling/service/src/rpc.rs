@@ -44,9 +44,7 @@ impl OperationDoor {
     /// An operation as it stands, if the caller may know of it.
     async fn find(&self, tx: &mut Reading, granted: &Granted, id: OperationId) -> Result<Operation, Refusal> {
         let found = store::find_operation(tx, id).await.map_err(unread)?;
-        found
-            .filter(|operation| granted.covers(operation.units()))
-            .ok_or(Refusal::NotFound { what: "operation" })
+        found.filter(|operation| granted.covers(operation.units())).ok_or(Refusal::NotFound { what: "operation" })
     }
 
     /// The keys of a decision that plans: the operation, and every booking of the time in question.

@@ -142,7 +142,8 @@ impl Rules {
     /// What the units of an operation and the centre can lend.
     #[must_use]
     pub fn resources_for(&self, units: &BTreeSet<UnitCode>) -> BTreeMap<ResourceCode, Resource> {
-        let lends = |resource: &Resource| units.contains(&resource.unit) || self.centre.as_ref() == Some(&resource.unit);
+        let lends =
+            |resource: &Resource| units.contains(&resource.unit) || self.centre.as_ref() == Some(&resource.unit);
         self.resources
             .iter()
             .filter(|(_, resource)| lends(resource))
@@ -242,7 +243,11 @@ fn fallback(id: &str) -> Option<ClockRule> {
         en: "joint enforcement answer".to_owned(),
         amount: 8,
         unit: clock::Unit::Workhour,
-        citation: Citation { law: "浙江省综合行政执法条例".to_owned(), article: "第十四条".to_owned(), version_date: None },
+        citation: Citation {
+            law: "浙江省综合行政执法条例".to_owned(),
+            article: "第十四条".to_owned(),
+            version_date: None,
+        },
         roll_last_day: true,
         anchor: "scheduling.operation.fixed".to_owned(),
         stops: Vec::new(),

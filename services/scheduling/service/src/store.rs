@@ -17,15 +17,19 @@ use crate::unit::{Needs, Unit, union};
 
 pub use flush::flush;
 pub use read::{
-    BookingFilter, BookingKey, OperationFilter, Reading, WrittenRow, begin, find_operation, finish_by, list_bookings, list_officers, list_operations,
-    list_unfinished, list_written,
+    BookingFilter, BookingKey, OperationFilter, Reading, WrittenRow, begin, find_operation, finish_by, list_bookings,
+    list_officers, list_operations, list_unfinished, list_written,
 };
 
 fn unreadable(table: &'static str, id: impl ToString, reason: impl ToString) -> StoreError {
     StoreError::Unreadable { table, id: id.to_string(), reason: reason.to_string() }
 }
 
-fn from_state<T: DeserializeOwned>(table: &'static str, id: impl ToString, state: serde_json::Value) -> Result<T, StoreError> {
+fn from_state<T: DeserializeOwned>(
+    table: &'static str,
+    id: impl ToString,
+    state: serde_json::Value,
+) -> Result<T, StoreError> {
     serde_json::from_value(state).map_err(|error| unreadable(table, id, error))
 }
 
@@ -33,7 +37,8 @@ fn from_state<T: DeserializeOwned>(table: &'static str, id: impl ToString, state
 pub async fn widen(tx: &mut Tx, keys: &mut Keys<Needs>) -> Result<(), StoreError> {
     let wanted: Vec<Uuid> = keys.needs.if_known.iter().map(|case| case.uuid()).collect();
     if !wanted.is_empty() {
-        let known = sqlx::query_scalar!("SELECT id FROM known_case WHERE id = ANY($1)", &wanted).fetch_all(&mut *tx).await?;
+        let known =
+            sqlx::query_scalar!("SELECT id FROM known_case WHERE id = ANY($1)", &wanted).fetch_all(&mut *tx).await?;
         keys.heads.extend(known);
     }
     let heads: Vec<Uuid> = keys.heads.iter().copied().collect();

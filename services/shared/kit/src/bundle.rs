@@ -46,9 +46,7 @@ impl<S: Service> Corridor<S> {
             Ok(Err(stopped)) => {
                 tracing::warn!(?stopped, "the bundle was not published");
                 Err(match stopped {
-                    Stopped::Constraint(name, _) => {
-                        self.service().explain(&name).unwrap_or(Refusal::Internal(name))
-                    }
+                    Stopped::Constraint(name, _) => self.service().explain(&name).unwrap_or(Refusal::Internal(name)),
                     _ => Refusal::Unavailable("store".to_owned()),
                 })
             }

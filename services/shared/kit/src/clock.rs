@@ -75,11 +75,10 @@ fn to_signed(duration: Duration) -> SignedDuration {
 
 /// The database's own time, without any offset, and whether it is under suspicion.
 pub(crate) async fn wall(pool: &PgPool) -> Result<(Timestamp, bool), sqlx::Error> {
-    let row = sqlx::query!(
-        r#"SELECT clock_timestamp() AS "wall!", suspect_since IS NOT NULL AS "suspect!" FROM bus.clock"#
-    )
-    .fetch_one(pool)
-    .await?;
+    let row =
+        sqlx::query!(r#"SELECT clock_timestamp() AS "wall!", suspect_since IS NOT NULL AS "suspect!" FROM bus.clock"#)
+            .fetch_one(pool)
+            .await?;
     Ok((row.wall.to_jiff(), row.suspect))
 }
 

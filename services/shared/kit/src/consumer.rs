@@ -139,7 +139,8 @@ impl<S: Service> Consumer<S> {
             let pos = self.apply_held(&mut held).await;
             if let Some(pos) = pos {
                 let lag = told.max(pos) - pos;
-                metrics::gauge("xiezhi_consumer_lag", &[("consumer", S::NAME), ("producer", self.producer)]).set(lag as f64);
+                metrics::gauge("xiezhi_consumer_lag", &[("consumer", S::NAME), ("producer", self.producer)])
+                    .set(lag as f64);
             }
             let behind = !held.events.is_empty() || pos.is_some_and(|pos| pos < told);
             // A gap is a stand-still; whoever moves is only catching up.
@@ -231,7 +232,11 @@ impl<S: Service> Consumer<S> {
             if batch.len() == BATCH || (ended && !batch.is_empty()) {
                 match self.corridor.apply(self.producer, std::mem::take(&mut batch)).await {
                     Ok(applied) if applied.diverged => {
-                        tracing::error!(producer = self.producer, pos = applied.pos, "its journal contradicts what was heard");
+                        tracing::error!(
+                            producer = self.producer,
+                            pos = applied.pos,
+                            "its journal contradicts what was heard"
+                        );
                         let _ = parked::set_diverged(&self.corridor.inner.work, S::NAME, self.producer).await;
                         return;
                     }
@@ -250,7 +255,8 @@ impl<S: Service> Consumer<S> {
         let repaired = u64::try_from(reached - cursor.pos).unwrap_or(0);
         if repaired > 0 {
             tracing::info!(producer = self.producer, repaired, "repaired from the producer's journal");
-            metrics::counter("xiezhi_repaired_events", &[("consumer", S::NAME), ("producer", self.producer)]).add(repaired);
+            metrics::counter("xiezhi_repaired_events", &[("consumer", S::NAME), ("producer", self.producer)])
+                .add(repaired);
             self.corridor.inner.repaired.fetch_add(repaired, std::sync::atomic::Ordering::Relaxed);
         }
     }
@@ -359,7 +365,11 @@ impl<S: Service> Corridor<S> {
             })
             .count();
         if chained < sorted.next.len() {
-            tracing::warn!(producer, pos = cursor.pos + 1 + chained as i64, "an event does not continue the hash chain");
+            tracing::warn!(
+                producer,
+                pos = cursor.pos + 1 + chained as i64,
+                "an event does not continue the hash chain"
+            );
             applied.diverged = true;
             applied.gap = true;
             sorted.next.truncate(chained);
@@ -388,7 +398,8 @@ impl<S: Service> Corridor<S> {
             return Err(Stopped::Raced);
         }
         applied.pos = new_pos;
-        metrics::gauge("xiezhi_consumer_position", &[("consumer", S::NAME), ("producer", producer)]).set(new_pos as f64);
+        metrics::gauge("xiezhi_consumer_position", &[("consumer", S::NAME), ("producer", producer)])
+            .set(new_pos as f64);
         Ok((applied, true))
     }
 
@@ -471,13 +482,7 @@ impl<S: Service> Corridor<S> {
         decided
     }
 
-    fn decide_event(
-        &self,
-        unit: &mut S::Unit,
-        cx: &mut Context<S::Rules>,
-        cause: Cause,
-        event: &Envelope,
-    ) -> Fate {
+    fn decide_event(&self, unit: &mut S::Unit, cx: &mut Context<S::Rules>, cause: Cause, event: &Envelope) -> Fate {
         match self.decide_event_failed(unit, cx, cause, event) {
             Ok(()) => Fate::Applied,
             Err(failed) => fate_of(failed),
@@ -493,11 +498,7 @@ fn fate_of(failed: Failed) -> Fate {
 }
 
 /// Makes the cursors that do not exist yet.
-pub(crate) async fn ensure_cursors(
-    pool: &sqlx::PgPool,
-    consumer: &str,
-    producers: &[&str],
-) -> Result<(), sqlx::Error> {
+pub(crate) async fn ensure_cursors(pool: &sqlx::PgPool, consumer: &str, producers: &[&str]) -> Result<(), sqlx::Error> {
     let producers: Vec<String> = producers.iter().map(|producer| (*producer).to_owned()).collect();
     sqlx::query!(
         "INSERT INTO bus.cursor (consumer, producer, epoch, pos)
@@ -509,4 +510,3 @@ pub(crate) async fn ensure_cursors(
     .await?;
     Ok(())
 }
-

@@ -109,7 +109,10 @@ impl From<StoreError> for Stopped {
             // What was written cannot be read, or cannot be expressed: waiting does not mend it.
             StoreError::Unreadable { table, .. } => Self::Constraint((*table).to_owned(), error),
             StoreError::Database(
-                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) | sqlx::Error::RowNotFound,
+                sqlx::Error::ColumnDecode { .. }
+                | sqlx::Error::Decode(_)
+                | sqlx::Error::Encode(_)
+                | sqlx::Error::RowNotFound,
             ) => Self::Constraint("unreadable".to_owned(), error),
             StoreError::Database(_) => Self::Store(error),
         }
@@ -139,7 +142,16 @@ impl<S: Service> Corridor<S> {
     pub(crate) fn new(service: S, work: PgPool, reads: PgPool) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (commits, _) = watch::channel(0);
-        let inner = Inner { service, work, reads, wakes: Wakes::default(), repaired: 0.into(), rules: RwLock::new(None), queue, commits };
+        let inner = Inner {
+            service,
+            work,
+            reads,
+            wakes: Wakes::default(),
+            repaired: 0.into(),
+            rules: RwLock::new(None),
+            queue,
+            commits,
+        };
         let corridor = Self { inner: Arc::new(inner) };
         let jobs = Arc::new(tokio::sync::Mutex::new(jobs));
         for _ in 0..WORKERS {
@@ -256,8 +268,10 @@ impl<S: Service> Corridor<S> {
             match run().await {
                 Err(Stopped::Raced) if tries < TRIES => {
                     tries += 1;
-                    tokio::time::sleep(Duration::from_millis(u64::from(tries) * 3 + u64::from(rand::random::<u8>() % 8)))
-                        .await;
+                    tokio::time::sleep(Duration::from_millis(
+                        u64::from(tries) * 3 + u64::from(rand::random::<u8>() % 8),
+                    ))
+                    .await;
                 }
                 other => return other,
             }
@@ -267,12 +281,10 @@ impl<S: Service> Corridor<S> {
     fn refuse(&self, stopped: Stopped) -> Refusal {
         match stopped {
             Stopped::Raced => Refusal::Unavailable("contended".to_owned()),
-            Stopped::NoRules => Refusal::forbidden(
-                "bus.no_rules",
-                "尚未发布县级规则包",
-                "no county pack has been published yet",
-            )
-            .with_hint("xiezhi pack apply DIR", "xiezhi pack apply DIR"),
+            Stopped::NoRules => {
+                Refusal::forbidden("bus.no_rules", "尚未发布县级规则包", "no county pack has been published yet")
+                    .with_hint("xiezhi pack apply DIR", "xiezhi pack apply DIR")
+            }
             Stopped::RolledBack => Refusal::Unavailable("rolled back".to_owned()),
             Stopped::Constraint(name, error) => self.inner.service.explain(&name).unwrap_or_else(|| {
                 tracing::error!(constraint = %name, %error, "a constraint refused what the domain allowed");
@@ -306,9 +318,11 @@ impl<S: Service> Corridor<S> {
         let unreadable = |reason: String| {
             Stopped::Store(StoreError::Unreadable { table: "bus.bundle", id: revision.to_string(), reason })
         };
-        let (sha256, bytes) = store::find_bundle(tx, revision).await?.ok_or_else(|| unreadable("missing".to_owned()))?;
+        let (sha256, bytes) =
+            store::find_bundle(tx, revision).await?.ok_or_else(|| unreadable("missing".to_owned()))?;
         let content = S::parse_rules(&bytes).map_err(|mistakes| unreadable(mistakes.join("; ")))?;
-        let sha256 = <[u8; 32]>::try_from(sha256.as_slice()).map_err(|_| unreadable("its hash is not 32 bytes".to_owned()))?;
+        let sha256 =
+            <[u8; 32]>::try_from(sha256.as_slice()).map_err(|_| unreadable("its hash is not 32 bytes".to_owned()))?;
         let rules = Rules { content: Arc::new(content), sha256, revision };
         let mut cached = self.inner.rules.write().await;
         if cached.as_ref().is_none_or(|known| known.revision < revision) {
@@ -338,11 +352,7 @@ impl<S: Service> Corridor<S> {
         }
     }
 
-    async fn group_in(
-        &self,
-        tx: &mut Tx,
-        jobs: &[Job<S>],
-    ) -> Result<(Vec<Result<Vec<u8>, Refusal>>, bool), Stopped> {
+    async fn group_in(&self, tx: &mut Tx, jobs: &[Job<S>]) -> Result<(Vec<Result<Vec<u8>, Refusal>>, bool), Stopped> {
         let ids: Vec<Uuid> = jobs.iter().map(|job| job.call.command_id).collect();
         let stored: BTreeMap<Uuid, StoredCommand> =
             store::find_commands(tx, &ids).await?.into_iter().map(|command| (command.command_id, command)).collect();
@@ -369,13 +379,12 @@ impl<S: Service> Corridor<S> {
         for index in fresh {
             let (Some(job), Some(result)) = (jobs.get(index), results.get_mut(index)) else { continue };
             let cause = Cause::Command(job.call.clone());
-            let cx = context.get_or_insert_with(|| {
-                Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone())
-            });
+            let cx = context
+                .get_or_insert_with(|| Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone()));
             cx.begin(cause);
             mark(&mut unit);
-            let decided = unpanicked(|| (job.decide)(&mut unit, cx))
-                .unwrap_or_else(|panic| Err(Refusal::Internal(panic)));
+            let decided =
+                unpanicked(|| (job.decide)(&mut unit, cx)).unwrap_or_else(|panic| Err(Refusal::Internal(panic)));
             match &decided {
                 Ok(response) => commands.push(StoredCommand {
                     command_id: job.call.command_id,

@@ -77,21 +77,25 @@ impl<S: Service> Node<S> {
 }
 
 fn connect_options(url: &str, service: &str) -> anyhow::Result<PgConnectOptions> {
-    Ok(PgConnectOptions::from_str(url).context("the database's address cannot be read")?.application_name(service).options([
-        ("idle_in_transaction_session_timeout", "10s"),
-        ("lock_timeout", "3s"),
-        ("statement_timeout", "15s"),
-        ("tcp_user_timeout", "10000"),
-        // A ROLLBACK where there is nothing to roll back is no news.
-        ("client_min_messages", "error"),
-    ]))
+    Ok(PgConnectOptions::from_str(url)
+        .context("the database's address cannot be read")?
+        .application_name(service)
+        .options([
+            ("idle_in_transaction_session_timeout", "10s"),
+            ("lock_timeout", "3s"),
+            ("statement_timeout", "15s"),
+            ("tcp_user_timeout", "10000"),
+            // A ROLLBACK where there is nothing to roll back is no news.
+            ("client_min_messages", "error"),
+        ]))
 }
 
 /// Brings a service's database to this version: the bus's tables first, then the service's own. Run by the owner's role.
 pub async fn migrate<S: Service>(database_url: &str, migrator: &Migrator, clock: ClockKind) -> anyhow::Result<()> {
     // Migrations may take longer than a command may.
     let options = PgConnectOptions::from_str(database_url).context("the database's address cannot be read")?;
-    let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.context("the database does not answer")?;
+    let pool =
+        PgPoolOptions::new().max_connections(1).connect_with(options).await.context("the database does not answer")?;
     MIGRATOR.run(&pool).await.context("the bus's tables")?;
     migrator.run(&pool).await.with_context(|| format!("the tables of {}", S::NAME))?;
     store::init(&pool, S::NAME, clock).await.context("the bus's first rows")?;

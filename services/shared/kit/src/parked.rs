@@ -227,13 +227,9 @@ impl<S: Service> Corridor<S> {
 
     /// The cursor's row first, as when a batch is applied: what is parked now cannot be overtaken meanwhile.
     async fn hold_cursor(&self, tx: &mut Tx, producer: &str) -> Result<(), sqlx::Error> {
-        sqlx::query!(
-            "SELECT pos FROM bus.cursor WHERE consumer = $1 AND producer = $2 FOR UPDATE",
-            S::NAME,
-            producer
-        )
-        .fetch_optional(tx)
-        .await?;
+        sqlx::query!("SELECT pos FROM bus.cursor WHERE consumer = $1 AND producer = $2 FOR UPDATE", S::NAME, producer)
+            .fetch_optional(tx)
+            .await?;
         Ok(())
     }
 

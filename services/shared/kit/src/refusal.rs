@@ -93,9 +93,7 @@ impl Refusal {
     #[must_use]
     pub fn with_hint(self, zh: impl Into<String>, en: impl Into<String>) -> Self {
         match self {
-            Self::Forbidden { reason, says, .. } => {
-                Self::Forbidden { reason, says, hint: Some(Sentence::new(zh, en)) }
-            }
+            Self::Forbidden { reason, says, .. } => Self::Forbidden { reason, says, hint: Some(Sentence::new(zh, en)) },
             other => other,
         }
     }
@@ -141,10 +139,9 @@ impl Refusal {
             Self::NotPermitted { action } => {
                 Sentence::new(format!("没有权限: {action}"), format!("not permitted: {action}"))
             }
-            Self::CommandReused => Sentence::new(
-                "该 command_id 已用于另一请求",
-                "this command_id was used for another request",
-            ),
+            Self::CommandReused => {
+                Sentence::new("该 command_id 已用于另一请求", "this command_id was used for another request")
+            }
             Self::Unavailable(_) => Sentence::new(
                 "服务暂时不可用, 请用同一 command_id 重试",
                 "temporarily unavailable; try again with the same command_id",

@@ -114,7 +114,10 @@ impl<S: Service> Relay<S> {
         let head = store::head(pool).await?;
         metrics::gauge("xiezhi_relay_lag", &[("service", S::NAME)]).set((head.last_pos - head.published_pos) as f64);
         if head.rolled_back {
-            tracing::error!(service = S::NAME, "the journal is behind its stream: no command is taken and nothing is published");
+            tracing::error!(
+                service = S::NAME,
+                "the journal is behind its stream: no command is taken and nothing is published"
+            );
             return Ok(());
         }
         // Who numbered publishes at once. Another replica steps in only where nothing moved for a while.
@@ -193,7 +196,11 @@ impl<S: Service> Relay<S> {
                 .first()
                 .is_none_or(|ours| ours.hash != last.hash);
         if ahead || differs {
-            tracing::error!(stream_pos = last.pos, journal_pos = head.last_pos, "the stream knows more than the journal");
+            tracing::error!(
+                stream_pos = last.pos,
+                journal_pos = head.last_pos,
+                "the stream knows more than the journal"
+            );
             return Ok(store::set_rolled_back(pool).await?);
         }
         Ok(store::reset_published(pool, last.pos).await?)

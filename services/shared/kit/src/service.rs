@@ -151,20 +151,10 @@ pub trait Service: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Unit, StoreError>> + Send;
 
     /// Decides an event on the loaded unit: no SQL, no waiting.
-    fn on_event(
-        &self,
-        unit: &mut Self::Unit,
-        cx: &mut Context<Self::Rules>,
-        event: &Envelope,
-    ) -> Result<(), Failed>;
+    fn on_event(&self, unit: &mut Self::Unit, cx: &mut Context<Self::Rules>, event: &Envelope) -> Result<(), Failed>;
 
     /// Decides a timer that came due.
-    fn on_timer(
-        &self,
-        unit: &mut Self::Unit,
-        cx: &mut Context<Self::Rules>,
-        timer: &FiredTimer,
-    ) -> Result<(), Failed>;
+    fn on_timer(&self, unit: &mut Self::Unit, cx: &mut Context<Self::Rules>, timer: &FiredTimer) -> Result<(), Failed>;
 
     /// A new bundle takes effect (`cx.rules()` is already the new one).
     fn on_rules(

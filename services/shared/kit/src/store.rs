@@ -147,21 +147,17 @@ pub async fn insert_commands(tx: &mut Tx, commands: &[StoredCommand]) -> Outcome
 }
 
 /// Writes events into the journal, dense per key, and marks them as waiting for their position.
-pub async fn append(
-    tx: &mut Tx,
-    now: Timestamp,
-    heads: &BTreeMap<Uuid, i64>,
-    events: &[Emitted],
-) -> Outcome<()> {
+pub async fn append(tx: &mut Tx, now: Timestamp, heads: &BTreeMap<Uuid, i64>, events: &[Emitted]) -> Outcome<()> {
     if events.is_empty() {
         return Ok(());
     }
     // A key that nobody declared may still be new; one that exists must have been locked, or its order would be a guess.
     let undeclared: Vec<Uuid> = events.iter().map(|event| event.key).filter(|key| !heads.contains_key(key)).collect();
     if !undeclared.is_empty() {
-        let known = sqlx::query_scalar!("SELECT key FROM bus.head WHERE key = ANY($1) AND seq > 0 LIMIT 1", &undeclared)
-            .fetch_optional(&mut *tx)
-            .await?;
+        let known =
+            sqlx::query_scalar!("SELECT key FROM bus.head WHERE key = ANY($1) AND seq > 0 LIMIT 1", &undeclared)
+                .fetch_optional(&mut *tx)
+                .await?;
         if let Some(key) = known {
             return Err(sqlx::Error::Encode(format!("an event of {key} was said without naming its head").into()));
         }
@@ -262,9 +258,12 @@ pub async fn change_timers(tx: &mut Tx, changes: &BTreeMap<(Uuid, String), Timer
     }
     let keys: Vec<Uuid> = arms.iter().map(|(key, _, _)| *key).collect();
     // Firing locks the head first; a key that has said nothing yet needs one as well.
-    sqlx::query!("INSERT INTO bus.head (key, seq) SELECT DISTINCT k, 0 FROM UNNEST($1::uuid[]) k ON CONFLICT DO NOTHING", &keys)
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query!(
+        "INSERT INTO bus.head (key, seq) SELECT DISTINCT k, 0 FROM UNNEST($1::uuid[]) k ON CONFLICT DO NOTHING",
+        &keys
+    )
+    .execute(&mut *tx)
+    .await?;
     let kinds: Vec<String> = arms.iter().map(|(_, kind, _)| kind.clone()).collect();
     let rules: Vec<String> = arms.iter().map(|(_, _, arm)| arm.rule.clone()).collect();
     let anchors: Vec<jiff_sqlx::Timestamp> = arms.iter().map(|(_, _, arm)| arm.anchor_at.to_sqlx()).collect();
@@ -316,12 +315,9 @@ pub async fn insert_revoked(tx: &mut Tx, accounts: &[String]) -> Outcome<()> {
     if accounts.is_empty() {
         return Ok(());
     }
-    sqlx::query!(
-        "INSERT INTO bus.revoked (account) SELECT * FROM UNNEST($1::text[]) ON CONFLICT DO NOTHING",
-        accounts
-    )
-    .execute(tx)
-    .await?;
+    sqlx::query!("INSERT INTO bus.revoked (account) SELECT * FROM UNNEST($1::text[]) ON CONFLICT DO NOTHING", accounts)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -334,7 +330,8 @@ pub async fn number(pool: &PgPool, service: &str, limit: i64) -> Outcome<Option<
     let mut tx = pool.begin().await?;
     let Some(node) =
         sqlx::query!("SELECT epoch, last_pos, last_hash FROM bus.node WHERE mode = 'normal' FOR UPDATE SKIP LOCKED")
-            .fetch_optional(&mut *tx).await?
+            .fetch_optional(&mut *tx)
+            .await?
     else {
         return Ok(None);
     };
@@ -465,7 +462,8 @@ pub async fn read_journal(
 }
 
 pub async fn head(pool: &PgPool) -> Outcome<Head> {
-    let row = sqlx::query!("SELECT epoch, last_pos, last_hash, published_pos, mode FROM bus.node").fetch_one(pool).await?;
+    let row =
+        sqlx::query!("SELECT epoch, last_pos, last_hash, published_pos, mode FROM bus.node").fetch_one(pool).await?;
     Ok(Head {
         epoch: row.epoch,
         last_pos: row.last_pos,
@@ -539,12 +537,10 @@ pub async fn due_keys(pool: &PgPool, skip: &[Uuid], limit: i64) -> Outcome<BTree
 /// Locks those heads that nobody holds right now.
 pub async fn lock_free_heads(tx: &mut Tx, keys: &BTreeSet<Uuid>) -> Outcome<BTreeMap<Uuid, i64>> {
     let keys: Vec<Uuid> = keys.iter().copied().collect();
-    let rows = sqlx::query!(
-        "SELECT key, seq FROM bus.head WHERE key = ANY($1) ORDER BY key FOR UPDATE SKIP LOCKED",
-        &keys
-    )
-    .fetch_all(tx)
-    .await?;
+    let rows =
+        sqlx::query!("SELECT key, seq FROM bus.head WHERE key = ANY($1) ORDER BY key FOR UPDATE SKIP LOCKED", &keys)
+            .fetch_all(tx)
+            .await?;
     Ok(rows.into_iter().map(|row| (row.key, row.seq)).collect())
 }
 

@@ -73,7 +73,10 @@ impl<S: Service> Corridor<S> {
         let pool = &self.inner.work;
         let Ok((wall, mut suspect)) = clock::wall(pool).await else { return false };
         if guard.jumped(Instant::now(), wall) {
-            tracing::error!(service = S::NAME, "the wall clock jumped: no timer fires until a person confirms the time");
+            tracing::error!(
+                service = S::NAME,
+                "the wall clock jumped: no timer fires until a person confirms the time"
+            );
             guard.unwritten = true;
         }
         if guard.unwritten {
@@ -149,15 +152,15 @@ impl<S: Service> Corridor<S> {
         let mut context: Option<Context<S::Rules>> = None;
         for timer in timers {
             // What an earlier timer of this sweep cancelled or armed anew is no longer due.
-            let superseded =
-                context.as_ref().is_some_and(|cx: &Context<S::Rules>| cx.timers.contains_key(&(timer.key, timer.kind.clone())));
+            let superseded = context
+                .as_ref()
+                .is_some_and(|cx: &Context<S::Rules>| cx.timers.contains_key(&(timer.key, timer.kind.clone())));
             if superseded {
                 continue;
             }
             let cause = Cause::Timer(timer.clone());
-            let cx = context.get_or_insert_with(|| {
-                Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone())
-            });
+            let cx = context
+                .get_or_insert_with(|| Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone()));
             cx.begin(cause);
             mark(&mut unit);
             let decided = unpanicked(|| self.inner.service.on_timer(&mut unit, cx, &timer))

@@ -287,7 +287,10 @@ async fn the_journal_refuses_to_be_changed() {
     let counter = house.start(Counter).await;
     counter.add(Uuid::now_v7(), Uuid::now_v7(), 1).await.unwrap();
     for statement in ["UPDATE bus.journal SET actor = 'x'", "DELETE FROM bus.journal", "TRUNCATE bus.journal"] {
-        assert!(sqlx::query(sqlx::AssertSqlSafe(statement)).execute(counter.corridor.pool()).await.is_err(), "{statement}");
+        assert!(
+            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(counter.corridor.pool()).await.is_err(),
+            "{statement}"
+        );
     }
 }
 

@@ -29,11 +29,7 @@ impl DataDir {
     pub fn open(path: &Path) -> Result<Self, ServersError> {
         let path = std::path::absolute(path).map_err(|error| ServersError::io(path, error))?;
         let wrong = |error| ServersError::io(&path, error);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path)
-            .map_err(wrong)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(wrong)?;
         if !path.join(LOCK).exists() && fs::read_dir(&path).map_err(wrong)?.next().is_some() {
             return Err(ServersError::NotOurs { path });
         }
@@ -49,10 +45,7 @@ impl DataDir {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(ServersError::InUse {
-                    pid: read_pid(&mut lock),
-                    path,
-                });
+                return Err(ServersError::InUse { pid: read_pid(&mut lock), path });
             }
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
         }
@@ -125,24 +118,21 @@ impl DataDir {
     fn read_json<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, ServersError> {
         match self.read(name)? {
             None => Ok(T::default()),
-            Some(bytes) => serde_json::from_slice(&bytes).map_err(|_| ServersError::Damaged {
-                path: self.path.join(name),
-            }),
+            Some(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|_| ServersError::Damaged { path: self.path.join(name) })
+            }
         }
     }
 
     fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), ServersError> {
-        let bytes = serde_json::to_vec_pretty(value).map_err(|_| ServersError::Damaged {
-            path: self.path.join(name),
-        })?;
+        let bytes =
+            serde_json::to_vec_pretty(value).map_err(|_| ServersError::Damaged { path: self.path.join(name) })?;
         self.write_private(name, &bytes)
     }
 
     fn check_room(&self) -> Result<(), ServersError> {
         match free_bytes(&self.path) {
-            Some(free) if free < ROOM_NEEDED => Err(ServersError::DiskFull {
-                path: self.path.clone(),
-            }),
+            Some(free) if free < ROOM_NEEDED => Err(ServersError::DiskFull { path: self.path.clone() }),
             _ => Ok(()),
         }
     }
@@ -171,16 +161,9 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ServersErro
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    let mut file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&partial)
-        .map_err(wrong)?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(wrong)?;
+    let mut file =
+        OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&partial).map_err(wrong)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(wrong)?;
     fs::rename(&partial, path).map_err(wrong)
 }
 
@@ -218,10 +201,7 @@ mod tests {
     fn somebody_elses_directory_is_left_alone() {
         let place = tempfile::tempdir().unwrap();
         fs::write(place.path().join("thesis.txt"), "mine").unwrap();
-        assert!(matches!(
-            DataDir::open(place.path()),
-            Err(ServersError::NotOurs { .. })
-        ));
+        assert!(matches!(DataDir::open(place.path()), Err(ServersError::NotOurs { .. })));
         assert!(!place.path().join(LOCK).exists());
     }
 

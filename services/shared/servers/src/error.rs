@@ -129,13 +129,8 @@ impl ServersError {
     /// Names the path an input or output error is about, and knows a full disk when it sees one.
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull {
-                path: path.to_owned(),
-            },
-            _ => Self::Unusable {
-                path: path.to_owned(),
-                source,
-            },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path: path.to_owned() },
+            _ => Self::Unusable { path: path.to_owned(), source },
         }
     }
 
@@ -210,19 +205,14 @@ impl ServersError {
                 path.display()
             ),
             Self::DiskFull { path } => {
-                format!(
-                    "The disk that holds {} is full. Free at least 300 MB and try again.",
-                    path.display()
-                )
+                format!("The disk that holds {} is full. Free at least 300 MB and try again.", path.display())
             }
-            Self::PortTaken { port } => format!(
-                "Port {port} is taken. Stop the program that uses it, or choose another port."
-            ),
-            Self::CannotDropRoot => {
-                "PostgreSQL refuses to run as root, and neither unshare nor setpriv works here. \
+            Self::PortTaken { port } => {
+                format!("Port {port} is taken. Stop the program that uses it, or choose another port.")
+            }
+            Self::CannotDropRoot => "PostgreSQL refuses to run as root, and neither unshare nor setpriv works here. \
                                      Run as an ordinary user, or install util-linux."
-                    .to_owned()
-            }
+                .to_owned(),
             Self::Unreachable { path } => format!(
                 "The user nobody cannot reach {}. Run as an ordinary user, or put data and programs where everybody may enter.",
                 path.display()
@@ -231,10 +221,7 @@ impl ServersError {
                 "The data in {} belongs to another version of PostgreSQL. Use that version, or choose a new directory with --data.",
                 path.display()
             ),
-            Self::Failed { what, said, log } => format!(
-                "{what} did not start: {said}. More is in {}.",
-                log.display()
-            ),
+            Self::Failed { what, said, log } => format!("{what} did not start: {said}. More is in {}.", log.display()),
             Self::Slow { what, seconds, log } => format!(
                 "{what} was not ready after {seconds} seconds. The machine may be too busy, try again later; more is in {}.",
                 log.display()

@@ -5,18 +5,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::nats::{Account, OBSERVER};
-use crate::{
-    Binaries, DataDir, Nats, NatsLogin, NatsOptions, Postgres, PostgresOptions, ServersError,
-};
+use crate::{Binaries, DataDir, Nats, NatsLogin, NatsOptions, Postgres, PostgresOptions, ServersError};
 
 /// The services that have a NATS user each.
-const SERVICES: [&str; 5] = [
-    "intake",
-    "assignment",
-    "scheduling",
-    "supervision",
-    "evaluation",
-];
+const SERVICES: [&str; 5] = ["intake", "assignment", "scheduling", "supervision", "evaluation"];
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 const RESTART_TRIES: u32 = 5;
 
@@ -56,10 +48,7 @@ impl LocalServers {
         });
         let mut accounts = Vec::new();
         for user in SERVICES.into_iter().chain([OBSERVER]) {
-            accounts.push(Account {
-                user: user.to_owned(),
-                password: data_dir.secret(&format!("nats.{user}"))?,
-            });
+            accounts.push(Account { user: user.to_owned(), password: data_dir.secret(&format!("nats.{user}"))? });
         }
         let nats = Nats::start(NatsOptions {
             binaries,
@@ -81,11 +70,7 @@ impl LocalServers {
             }
             (Err(error), Err(_)) => return Err(error),
         };
-        let servers = Self {
-            data_dir,
-            postgres,
-            nats,
-        };
+        let servers = Self { data_dir, postgres, nats };
         servers.remember_ports()?;
         Ok(servers)
     }
@@ -129,16 +114,13 @@ impl LocalServers {
     }
 
     fn remember_ports(&self) -> Result<(), ServersError> {
-        self.data_dir
-            .remember_port("postgres", self.postgres.port())?;
+        self.data_dir.remember_port("postgres", self.postgres.port())?;
         self.data_dir.remember_port("nats", self.nats.port())
     }
 }
 
 /// Tries again with growing pauses: a full disk or a busy machine may get better.
-async fn patiently(
-    mut start: impl AsyncFnMut() -> Result<(), ServersError>,
-) -> Result<(), ServersError> {
+async fn patiently(mut start: impl AsyncFnMut() -> Result<(), ServersError>) -> Result<(), ServersError> {
     let began = Instant::now();
     let mut tries = 0;
     loop {

@@ -72,11 +72,7 @@ impl Nats {
         let home = home(&options.directory)?;
         process::end_leftovers(&home, "nats-server", Manner::Gently).await;
         let (port, running) = run(&options, &home, Wish::Preferably(options.port)).await?;
-        Ok(Self {
-            options,
-            port,
-            running,
-        })
+        Ok(Self { options, port, running })
     }
 
     /// The server's address without a user.
@@ -87,14 +83,8 @@ impl Nats {
 
     /// What a user of this name connects with.
     pub fn login(&self, user: &str) -> Result<NatsLogin, ServersError> {
-        let account = self
-            .options
-            .accounts
-            .iter()
-            .find(|account| account.user == user);
-        let account = account.ok_or_else(|| ServersError::UnknownUser {
-            user: user.to_owned(),
-        })?;
+        let account = self.options.accounts.iter().find(|account| account.user == user);
+        let account = account.ok_or_else(|| ServersError::UnknownUser { user: user.to_owned() })?;
         Ok(NatsLogin {
             url: self.url(),
             user: account.user.clone(),
@@ -168,11 +158,7 @@ fn home(directory: &Path) -> Result<PathBuf, ServersError> {
     Ok(home)
 }
 
-async fn run(
-    options: &NatsOptions,
-    home: &Path,
-    mut wish: Wish,
-) -> Result<(u16, Running), ServersError> {
+async fn run(options: &NatsOptions, home: &Path, mut wish: Wish) -> Result<(u16, Running), ServersError> {
     let log = options.directory.join("nats.log");
     let file = home.join("nats.conf");
     let mut tries = 0;
@@ -180,13 +166,7 @@ async fn run(
         let port = wish.port()?;
         // By its name we know our server from another that took the port before it.
         let name = format!("xiezhi-{}", random_secret());
-        let text = config::render(
-            &name,
-            port,
-            &home.join("store"),
-            FILE_STORE_MAX,
-            &options.accounts,
-        );
+        let text = config::render(&name, port, &home.join("store"), FILE_STORE_MAX, &options.accounts);
         data_dir::write_private(&file, text.as_bytes())?;
         let mut command = Command::new(&options.binaries.nats_server);
         command.arg("-c").arg(&file);
@@ -195,17 +175,12 @@ async fn run(
             remove: options.throw_away.then(|| options.directory.clone()),
         };
         let mut running = Running::spawn(What::Nats, command, home, &log, &will)?;
-        match running
-            .wait_ready(home, PATIENCE, async || answers_as(port, &name).await)
-            .await
-        {
+        match running.wait_ready(home, PATIENCE, async || answers_as(port, &name).await).await {
             Ok(()) => return Ok((port, running)),
             Err(error) => {
                 running.dismiss_watchdog();
                 // Somebody may have taken the port between our look and the server's: look again.
-                let next = wish
-                    .after_losing()
-                    .filter(|_| process::says_port_taken(&running.words()));
+                let next = wish.after_losing().filter(|_| process::says_port_taken(&running.words()));
                 match next {
                     Some(next) if tries < PORT_TRIES => (wish, tries) = (next, tries + 1),
                     _ => return Err(error),

@@ -56,23 +56,14 @@ impl Postgres {
         } else {
             create(&options, identity, &cluster).await?;
         }
-        let (port, running) =
-            run(&options, identity, &cluster, Wish::Preferably(options.port)).await?;
-        Ok(Self {
-            options,
-            identity,
-            port,
-            running,
-        })
+        let (port, running) = run(&options, identity, &cluster, Wish::Preferably(options.port)).await?;
+        Ok(Self { options, identity, port, running })
     }
 
     /// The superuser's URL of a database.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        format!(
-            "postgres://postgres:{}@127.0.0.1:{}/{database}",
-            self.options.password, self.port
-        )
+        format!("postgres://postgres:{}@127.0.0.1:{}/{database}", self.options.password, self.port)
     }
 
     /// The port it listens on.
@@ -100,13 +91,7 @@ impl Postgres {
         }
         self.running.dismiss_watchdog();
         process::end_leftovers(&self.cluster(), "postgres", Manner::Gently).await;
-        (self.port, self.running) = run(
-            &self.options,
-            self.identity,
-            &self.cluster(),
-            Wish::Only(self.port),
-        )
-        .await?;
+        (self.port, self.running) = run(&self.options, self.identity, &self.cluster(), Wish::Only(self.port)).await?;
         Ok(())
     }
 
@@ -135,21 +120,14 @@ impl Postgres {
 }
 
 /// Makes the cluster under another name first: what has the final name is complete.
-async fn create(
-    options: &PostgresOptions,
-    identity: Identity,
-    cluster: &Path,
-) -> Result<(), ServersError> {
+async fn create(options: &PostgresOptions, identity: Identity, cluster: &Path) -> Result<(), ServersError> {
     let partial = options.directory.join("postgres.partial");
     let wrong = |error| ServersError::io(&partial, error);
     match fs::remove_dir_all(&partial) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(wrong(error)),
         _ => {}
     }
-    DirBuilder::new()
-        .mode(0o700)
-        .create(&partial)
-        .map_err(wrong)?;
+    DirBuilder::new().mode(0o700).create(&partial).map_err(wrong)?;
     identity.give(&partial)?;
     let password_file = options.directory.join("postgres.password");
     data_dir::write_private(&password_file, options.password.as_bytes())?;
@@ -157,15 +135,7 @@ async fn create(
 
     let mut command = identity.command(&options.binaries.initdb);
     process::keep_environment_small(&mut command);
-    command.arg("-D").arg(&partial).args([
-        "-U",
-        "postgres",
-        "-A",
-        "scram-sha-256",
-        "-E",
-        "UTF8",
-        "--locale=C.UTF-8",
-    ]);
+    command.arg("-D").arg(&partial).args(["-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"]);
     command.arg("--pwfile").arg(&password_file);
     if !options.fsync {
         command.arg("--no-sync");
@@ -173,23 +143,15 @@ async fn create(
     command.current_dir(&options.directory).stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || command.output()).await;
     let _ = fs::remove_file(&password_file);
-    let output = output
-        .map_err(|error| wrong(io::Error::other(error)))?
-        .map_err(wrong)?;
+    let output = output.map_err(|error| wrong(io::Error::other(error)))?.map_err(wrong)?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         if process::says_disk_full(&words) {
-            return Err(ServersError::DiskFull {
-                path: options.directory.clone(),
-            });
+            return Err(ServersError::DiskFull { path: options.directory.clone() });
         }
         let log = options.directory.join("initdb.log");
         let _ = fs::write(&log, &words);
-        return Err(ServersError::Failed {
-            what: What::Postgres,
-            said: process::last_line(&words),
-            log,
-        });
+        return Err(ServersError::Failed { what: What::Postgres, said: process::last_line(&words), log });
     }
     fs::rename(&partial, cluster).map_err(wrong)
 }
@@ -219,17 +181,12 @@ async fn run(
         let command = command(options, identity, cluster, port);
         let mut running = Running::spawn(What::Postgres, command, cluster, &log, &will)?;
         let pid = running.id();
-        match running
-            .wait_ready(cluster, PATIENCE, async || is_ready(&pid_file, pid))
-            .await
-        {
+        match running.wait_ready(cluster, PATIENCE, async || is_ready(&pid_file, pid)).await {
             Ok(()) => return Ok((port, running)),
             Err(error) => {
                 running.dismiss_watchdog();
                 // Somebody may have taken the port between our look and the server's: look again.
-                let next = wish
-                    .after_losing()
-                    .filter(|_| process::says_port_taken(&running.words()));
+                let next = wish.after_losing().filter(|_| process::says_port_taken(&running.words()));
                 match next {
                     Some(next) if tries < PORT_TRIES => (wish, tries) = (next, tries + 1),
                     _ => return Err(error),
@@ -239,18 +196,9 @@ async fn run(
     }
 }
 
-fn command(
-    options: &PostgresOptions,
-    identity: Identity,
-    cluster: &Path,
-    port: u16,
-) -> std::process::Command {
+fn command(options: &PostgresOptions, identity: Identity, cluster: &Path, port: u16) -> std::process::Command {
     let mut command = identity.command(&options.binaries.postgres);
-    command
-        .arg("-D")
-        .arg(cluster)
-        .arg("-p")
-        .arg(port.to_string());
+    command.arg("-D").arg(cluster).arg("-p").arg(port.to_string());
     let mut set = |name: &str, value: &str| {
         command.arg("-c").arg(format!("{name}={value}"));
     };
@@ -276,8 +224,6 @@ fn is_ready(pid_file: &Path, pid: u32) -> bool {
         return false;
     };
     let lines: Vec<&str> = text.lines().collect();
-    lines
-        .first()
-        .is_some_and(|line| line.trim() == pid.to_string())
+    lines.first().is_some_and(|line| line.trim() == pid.to_string())
         && lines.get(7).is_some_and(|line| line.trim() == "ready")
 }

@@ -36,11 +36,7 @@ impl Identity {
             return Ok(Self::Ours);
         }
         let works = |mut command: Command| {
-            command
-                .arg("true")
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
+            command.arg("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             command.status().is_ok_and(|status| status.success())
         };
         [Self::Namespace, Self::Nobody]
@@ -63,14 +59,8 @@ impl Identity {
     fn wrapper(self) -> Option<Command> {
         let (program, arguments): (_, &[&str]) = match self {
             Self::Ours => return None,
-            Self::Namespace => (
-                "unshare",
-                &["--user", "--map-user=1000", "--map-group=1000"],
-            ),
-            Self::Nobody => (
-                "setpriv",
-                &["--reuid=65534", "--regid=65534", "--clear-groups"],
-            ),
+            Self::Namespace => ("unshare", &["--user", "--map-user=1000", "--map-group=1000"]),
+            Self::Nobody => ("setpriv", &["--reuid=65534", "--regid=65534", "--clear-groups"]),
         };
         let mut command = Command::new(program);
         command.args(arguments);
@@ -80,8 +70,7 @@ impl Identity {
     /// Hands a file or directory to whom the program runs as.
     pub(crate) fn give(self, path: &Path) -> Result<(), ServersError> {
         match self {
-            Self::Nobody => chown(path, Some(NOBODY), Some(NOBODY))
-                .map_err(|error| ServersError::io(path, error)),
+            Self::Nobody => chown(path, Some(NOBODY), Some(NOBODY)).map_err(|error| ServersError::io(path, error)),
             _ => Ok(()),
         }
     }
@@ -92,15 +81,9 @@ impl Identity {
             let Some(mut test) = self.wrapper() else {
                 return Ok(());
             };
-            let reached = test
-                .args(["test", "-x"])
-                .arg(path)
-                .stdin(Stdio::null())
-                .status();
+            let reached = test.args(["test", "-x"]).arg(path).stdin(Stdio::null()).status();
             if !reached.is_ok_and(|status| status.success()) {
-                return Err(ServersError::Unreachable {
-                    path: (*path).to_owned(),
-                });
+                return Err(ServersError::Unreachable { path: (*path).to_owned() });
             }
         }
         Ok(())
@@ -127,28 +110,13 @@ impl Running {
         will: &LastWill,
     ) -> Result<Self, ServersError> {
         let (file, log_from) = open_log(log)?;
-        let copy = file
-            .try_clone()
-            .map_err(|error| ServersError::io(log, error))?;
+        let copy = file.try_clone().map_err(|error| ServersError::io(log, error))?;
         keep_environment_small(&mut command);
         // A process group of its own: Ctrl-C in a terminal is for us, and we stop the servers in order.
-        command
-            .current_dir(home)
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(file)
-            .stderr(copy);
-        let mut child = command
-            .spawn()
-            .map_err(|error| ServersError::io(Path::new(command.get_program()), error))?;
+        command.current_dir(home).process_group(0).stdin(Stdio::null()).stdout(file).stderr(copy);
+        let mut child = command.spawn().map_err(|error| ServersError::io(Path::new(command.get_program()), error))?;
         match Watchdog::over(child.id(), home, will) {
-            Ok(watchdog) => Ok(Self {
-                what,
-                child,
-                log: log.to_owned(),
-                log_from,
-                watchdog,
-            }),
+            Ok(watchdog) => Ok(Self { what, child, log: log.to_owned(), log_from, watchdog }),
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -195,11 +163,7 @@ impl Running {
                 return Ok(());
             }
             if began.elapsed() > patience {
-                let slow = ServersError::Slow {
-                    what: self.what,
-                    seconds: patience.as_secs(),
-                    log: self.log.clone(),
-                };
+                let slow = ServersError::Slow { what: self.what, seconds: patience.as_secs(), log: self.log.clone() };
                 self.kill();
                 return Err(slow);
             }
@@ -210,20 +174,12 @@ impl Running {
     fn why_it_ended(&self, home: &Path) -> ServersError {
         let words = self.words();
         if says_disk_full(&words) {
-            return ServersError::DiskFull {
-                path: home.to_owned(),
-            };
+            return ServersError::DiskFull { path: home.to_owned() };
         }
         if words.contains("incompatible with server") {
-            return ServersError::OtherVersion {
-                path: home.to_owned(),
-            };
+            return ServersError::OtherVersion { path: home.to_owned() };
         }
-        ServersError::Failed {
-            what: self.what,
-            said: last_line(&words),
-            log: self.log.clone(),
-        }
+        ServersError::Failed { what: self.what, said: last_line(&words), log: self.log.clone() }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -290,9 +246,7 @@ fn leftovers(home: &Path, program: &str) -> Vec<u32> {
     processes
         .flatten()
         .filter(|entry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == home))
-        .filter(|entry| {
-            fs::read_to_string(entry.path().join("comm")).is_ok_and(|comm| comm.trim() == program)
-        })
+        .filter(|entry| fs::read_to_string(entry.path().join("comm")).is_ok_and(|comm| comm.trim() == program))
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect()
 }
@@ -305,10 +259,7 @@ fn send(pid: u32, signal: Signal) {
 
 /// Our environment may hold keys and passwords that are no business of a server's.
 pub(crate) fn keep_environment_small(command: &mut Command) {
-    command
-        .env_clear()
-        .env("LC_ALL", "C.UTF-8")
-        .env("TZ", "UTC");
+    command.env_clear().env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
     for name in ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
@@ -323,21 +274,14 @@ fn open_log(path: &Path) -> Result<(File, u64), ServersError> {
         aside.push(".1");
         fs::rename(path, aside).map_err(wrong)?;
     }
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(wrong)?;
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(wrong)?;
     let length = file.metadata().map_err(wrong)?.len();
     Ok((file, length))
 }
 
 pub(crate) fn says_disk_full(words: &str) -> bool {
     let words = words.to_lowercase();
-    ["no space left on device", "disk quota exceeded"]
-        .iter()
-        .any(|phrase| words.contains(phrase))
+    ["no space left on device", "disk quota exceeded"].iter().any(|phrase| words.contains(phrase))
 }
 
 pub(crate) fn says_port_taken(words: &str) -> bool {
@@ -345,21 +289,8 @@ pub(crate) fn says_port_taken(words: &str) -> bool {
 }
 
 pub(crate) fn last_line(words: &str) -> String {
-    let meant = |line: &&&str| {
-        ["FATAL", "[FTL]", "ERROR", "error:", "cannot"]
-            .iter()
-            .any(|mark| line.contains(mark))
-    };
-    let lines: Vec<&str> = words
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    let line = lines
-        .iter()
-        .rev()
-        .find(meant)
-        .or_else(|| lines.last())
-        .copied()
-        .unwrap_or("no message");
+    let meant = |line: &&&str| ["FATAL", "[FTL]", "ERROR", "error:", "cannot"].iter().any(|mark| line.contains(mark));
+    let lines: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
+    let line = lines.iter().rev().find(meant).or_else(|| lines.last()).copied().unwrap_or("no message");
     line.trim().to_owned()
 }

@@ -42,21 +42,10 @@ impl Watchdog {
         // The kernel shows resolved paths, so ours must be resolved too.
         let home = fs::canonicalize(home).map_err(|error| ServersError::io(home, error))?;
         let mut command = Command::new("sh");
-        command
-            .args(["-c", WATCHDOG, "xiezhi-watchdog"])
-            .arg(pid.to_string())
-            .arg(home)
-            .arg(will.signal);
+        command.args(["-c", WATCHDOG, "xiezhi-watchdog"]).arg(pid.to_string()).arg(home).arg(will.signal);
         command.arg(will.remove.as_deref().unwrap_or(Path::new("")));
-        command
-            .process_group(0)
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut shell = command
-            .spawn()
-            .map_err(|error| ServersError::io(Path::new("sh"), error))?;
+        command.process_group(0).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut shell = command.spawn().map_err(|error| ServersError::io(Path::new("sh"), error))?;
         let leash = shell.stdin.take();
         Ok(Self { shell, leash })
     }

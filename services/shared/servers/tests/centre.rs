@@ -12,11 +12,7 @@ use sqlx::{Connection, PgConnection};
 use vocab::text::Lang;
 
 fn options(data_dir: &Path) -> LocalOptions {
-    LocalOptions {
-        data_dir: data_dir.to_owned(),
-        servers_dir: None,
-        fsync: false,
-    }
+    LocalOptions { data_dir: data_dir.to_owned(), servers_dir: None, fsync: false }
 }
 
 async fn sql(servers: &LocalServers, statement: &'static str) -> Result<(), sqlx::Error> {
@@ -29,12 +25,7 @@ async fn sql(servers: &LocalServers, statement: &'static str) -> Result<(), sqlx
 fn processes_in(directory: &Path) -> Vec<PathBuf> {
     let home = fs::canonicalize(directory).unwrap();
     let cwd_of = |entry: fs::DirEntry| fs::read_link(entry.path().join("cwd")).ok();
-    fs::read_dir("/proc")
-        .unwrap()
-        .flatten()
-        .filter_map(cwd_of)
-        .filter(|cwd| cwd.starts_with(&home))
-        .collect()
+    fs::read_dir("/proc").unwrap().flatten().filter_map(cwd_of).filter(|cwd| cwd.starts_with(&home)).collect()
 }
 
 #[tokio::test]
@@ -43,26 +34,14 @@ async fn a_centre_stopped_and_started_again_has_its_data_its_ports_and_its_passw
     let data_dir = place.path().join("a centre's 数据");
     let first = LocalServers::start(options(&data_dir)).await.unwrap();
     sql(&first, "CREATE TABLE kept (id int)").await.unwrap();
-    let (url, login) = (
-        first.postgres_admin_url(),
-        first.nats_login("intake").unwrap(),
-    );
+    let (url, login) = (first.postgres_admin_url(), first.nats_login("intake").unwrap());
     assert_eq!(login.inbox_prefix, "_INBOX_intake");
-    assert!(matches!(
-        first.nats_login("console"),
-        Err(ServersError::UnknownUser { .. })
-    ));
+    assert!(matches!(first.nats_login("console"), Err(ServersError::UnknownUser { .. })));
     first.stop().await;
     assert!(processes_in(&data_dir).is_empty());
 
     let second = LocalServers::start(options(&data_dir)).await.unwrap();
-    assert_eq!(
-        (
-            second.postgres_admin_url(),
-            second.nats_login("intake").unwrap()
-        ),
-        (url, login)
-    );
+    assert_eq!((second.postgres_admin_url(), second.nats_login("intake").unwrap()), (url, login));
     sql(&second, "INSERT INTO kept VALUES (1)").await.unwrap();
     second.stop().await;
 }
@@ -70,19 +49,11 @@ async fn a_centre_stopped_and_started_again_has_its_data_its_ports_and_its_passw
 #[tokio::test]
 async fn nobody_gets_in_without_a_password() {
     let place = tempfile::tempdir().unwrap();
-    let servers = LocalServers::start(options(&place.path().join("centre")))
-        .await
-        .unwrap();
+    let servers = LocalServers::start(options(&place.path().join("centre"))).await.unwrap();
     let url = servers.postgres_admin_url();
     let (_, address) = url.split_once('@').unwrap();
-    for stranger in [
-        format!("postgres://postgres@{address}"),
-        format!("postgres://postgres:guess@{address}"),
-    ] {
-        assert!(
-            PgConnection::connect(&stranger).await.is_err(),
-            "{stranger}"
-        );
+    for stranger in [format!("postgres://postgres@{address}"), format!("postgres://postgres:guess@{address}")] {
+        assert!(PgConnection::connect(&stranger).await.is_err(), "{stranger}");
     }
     let nats = servers.nats_login("intake").unwrap();
     assert!(async_nats::connect(&nats.url).await.is_err());
@@ -95,10 +66,7 @@ async fn nobody_gets_in_without_a_password() {
 async fn two_centres_live_side_by_side_but_not_in_one_directory() {
     let place = tempfile::tempdir().unwrap();
     let (here, there) = (place.path().join("here"), place.path().join("there"));
-    let (one, other) = tokio::join!(
-        LocalServers::start(options(&here)),
-        LocalServers::start(options(&there))
-    );
+    let (one, other) = tokio::join!(LocalServers::start(options(&here)), LocalServers::start(options(&there)));
     let (one, other) = (one.unwrap(), other.unwrap());
     sql(&one, "CREATE TABLE only_here (id int)").await.unwrap();
     sql(&other, "SELECT * FROM only_here").await.unwrap_err();
@@ -126,17 +94,10 @@ async fn a_cluster_that_was_never_finished_is_made_again() {
 async fn data_of_another_version_is_not_touched_and_named() {
     let place = tempfile::tempdir().unwrap();
     let data_dir = place.path().join("centre");
-    LocalServers::start(options(&data_dir))
-        .await
-        .unwrap()
-        .stop()
-        .await;
+    LocalServers::start(options(&data_dir)).await.unwrap().stop().await;
     fs::write(data_dir.join("postgres/PG_VERSION"), "9.6\n").unwrap();
     let error = LocalServers::start(options(&data_dir)).await.unwrap_err();
-    assert!(
-        matches!(error, ServersError::OtherVersion { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, ServersError::OtherVersion { .. }), "{error:?}");
     assert!(processes_in(&data_dir).is_empty());
 }
 
@@ -146,10 +107,7 @@ async fn a_taken_port_is_left_to_its_owner() {
     let data_dir = place.path().join("centre");
     let stranger = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let taken = stranger.local_addr().unwrap().port();
-    DataDir::open(&data_dir)
-        .unwrap()
-        .remember_port("postgres", taken)
-        .unwrap();
+    DataDir::open(&data_dir).unwrap().remember_port("postgres", taken).unwrap();
     let servers = LocalServers::start(options(&data_dir)).await.unwrap();
     assert!(!servers.postgres_admin_url().contains(&format!(":{taken}/")));
     sql(&servers, "SELECT 1").await.unwrap();
@@ -163,10 +121,7 @@ async fn a_server_that_dies_is_started_again_on_the_same_port() {
     let mut servers = LocalServers::start(options(&data_dir)).await.unwrap();
     let url = servers.postgres_admin_url();
     let pid = fs::read_to_string(data_dir.join("postgres/postmaster.pid")).unwrap();
-    let killed = Command::new("kill")
-        .args(["-9", pid.lines().next().unwrap()])
-        .status()
-        .unwrap();
+    let killed = Command::new("kill").args(["-9", pid.lines().next().unwrap()]).status().unwrap();
     assert!(killed.success());
     let back = async {
         while PgConnection::connect(&url).await.is_err() {
@@ -186,9 +141,7 @@ async fn a_server_that_dies_is_started_again_on_the_same_port() {
 async fn a_killed_centre_leaves_no_server_behind_and_its_data_whole() {
     const ROLE: &str = "XIEZHI_TEST_CENTRE";
     if let Some(data_dir) = std::env::var_os(ROLE) {
-        let servers = LocalServers::start(options(Path::new(&data_dir)))
-            .await
-            .unwrap();
+        let servers = LocalServers::start(options(Path::new(&data_dir))).await.unwrap();
         sql(&servers, "CREATE TABLE kept (id int)").await.unwrap();
         println!("up");
         std::future::pending::<()>().await;
@@ -196,31 +149,20 @@ async fn a_killed_centre_leaves_no_server_behind_and_its_data_whole() {
     let place = tempfile::tempdir().unwrap();
     let data_dir = place.path().join("centre");
     let mut centre = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "a_killed_centre_leaves_no_server_behind_and_its_data_whole",
-            "--nocapture",
-        ])
+        .args(["--exact", "a_killed_centre_leaves_no_server_behind_and_its_data_whole", "--nocapture"])
         .env(ROLE, &data_dir)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let lines = BufReader::new(centre.stdout.take().unwrap()).lines();
-    assert!(
-        lines.map_while(Result::ok).any(|line| line.ends_with("up")),
-        "the centre did not come up"
-    );
+    assert!(lines.map_while(Result::ok).any(|line| line.ends_with("up")), "the centre did not come up");
     assert_eq!(DataDir::holder(&data_dir), Some(centre.id()));
     centre.kill().unwrap();
     centre.wait().unwrap();
 
     let killed = Instant::now();
     while !processes_in(&data_dir).is_empty() {
-        assert!(
-            killed.elapsed() < Duration::from_secs(10),
-            "still running: {:?}",
-            processes_in(&data_dir)
-        );
+        assert!(killed.elapsed() < Duration::from_secs(10), "still running: {:?}", processes_in(&data_dir));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let again = LocalServers::start(options(&data_dir)).await.unwrap();

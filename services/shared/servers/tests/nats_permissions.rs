@@ -18,10 +18,7 @@ struct House {
 
 async fn house() -> House {
     let place = tempfile::tempdir().unwrap();
-    let account = |user: &str| Account {
-        user: user.to_owned(),
-        password: format!("{user}'s \"secret\""),
-    };
+    let account = |user: &str| Account { user: user.to_owned(), password: format!("{user}'s \"secret\"") };
     let options = NatsOptions {
         binaries: Binaries::find(None).unwrap(),
         directory: place.path().to_owned(),
@@ -29,10 +26,7 @@ async fn house() -> House {
         port: None,
         throw_away: true,
     };
-    House {
-        nats: Nats::start(options).await.unwrap(),
-        _place: place,
-    }
+    House { nats: Nats::start(options).await.unwrap(), _place: place }
 }
 
 impl House {
@@ -59,21 +53,12 @@ impl House {
             storage: stream::StorageType::File,
             ..Default::default()
         };
-        self.jetstream(service)
-            .await
-            .create_stream(config)
-            .await
-            .unwrap()
+        self.jetstream(service).await.create_stream(config).await.unwrap()
     }
 
     async fn messages(&self, service: &str) -> u64 {
         let name = format!("EV_{}", service.to_uppercase());
-        let mut stream = self
-            .jetstream(service)
-            .await
-            .get_stream(name)
-            .await
-            .unwrap();
+        let mut stream = self.jetstream(service).await.get_stream(name).await.unwrap();
         stream.info().await.unwrap().state.messages
     }
 }
@@ -86,11 +71,7 @@ async fn say(context: &jetstream::Context, subject: &str) -> bool {
 }
 
 fn durable(name: &str) -> pull::Config {
-    pull::Config {
-        durable_name: Some(name.to_owned()),
-        ack_policy: AckPolicy::Explicit,
-        ..Default::default()
-    }
+    pull::Config { durable_name: Some(name.to_owned()), ack_policy: AckPolicy::Explicit, ..Default::default() }
 }
 
 #[tokio::test]
@@ -101,18 +82,9 @@ async fn a_service_says_its_own_facts_and_cannot_forge_anothers() {
     let intake = house.jetstream("intake").await;
     assert!(say(&intake, "ev.intake.case.accepted.1").await);
     assert!(!say(&intake, "ev.assignment.determination.made.1").await);
-    assert_eq!(
-        (
-            house.messages("intake").await,
-            house.messages("assignment").await
-        ),
-        (1, 0)
-    );
+    assert_eq!((house.messages("intake").await, house.messages("assignment").await), (1, 0));
     let log = house.nats.words();
-    assert!(
-        log.contains("ev.assignment.determination.made.1") && log.contains("Violation"),
-        "{log}"
-    );
+    assert!(log.contains("ev.assignment.determination.made.1") && log.contains("Violation"), "{log}");
 }
 
 #[tokio::test]
@@ -141,25 +113,11 @@ async fn a_reader_reads_and_acknowledges_through_its_own_durable_alone() {
     for number in 1..=3 {
         assert!(say(&intake, &format!("ev.intake.case.accepted.{number}")).await);
     }
-    let stream = house
-        .jetstream("assignment")
-        .await
-        .get_stream("EV_INTAKE")
-        .await
-        .unwrap();
+    let stream = house.jetstream("assignment").await.get_stream("EV_INTAKE").await.unwrap();
     for name in ["assignment", "assignment-rebuild"] {
-        let filtered = pull::Config {
-            filter_subject: "ev.intake.case.>".to_owned(),
-            ..durable(name)
-        };
+        let filtered = pull::Config { filter_subject: "ev.intake.case.>".to_owned(), ..durable(name) };
         let consumer: PullConsumer = stream.create_consumer(filtered).await.unwrap();
-        let mut batch = consumer
-            .batch()
-            .max_messages(3)
-            .expires(Duration::from_secs(2))
-            .messages()
-            .await
-            .unwrap();
+        let mut batch = consumer.batch().max_messages(3).expires(Duration::from_secs(2)).messages().await.unwrap();
         let mut seen = 0;
         while let Some(message) = batch.next().await {
             message.unwrap().double_ack().await.unwrap();
@@ -169,31 +127,19 @@ async fn a_reader_reads_and_acknowledges_through_its_own_durable_alone() {
         let mut consumer: PullConsumer = stream.get_consumer(name).await.unwrap();
         assert_eq!(consumer.info().await.unwrap().num_ack_pending, 0);
     }
-    stream
-        .create_consumer(durable("supervision"))
-        .await
-        .unwrap_err();
+    stream.create_consumer(durable("supervision")).await.unwrap_err();
     stream.create_consumer(durable("intake")).await.unwrap_err();
     stream.delete_consumer("assignment-rebuild").await.unwrap();
     // The last message of one's own stream, for the fence against a restored backup.
     let own = intake.get_stream("EV_INTAKE").await.unwrap();
-    assert_eq!(
-        own.get_last_raw_message_by_subject("ev.intake.>")
-            .await
-            .unwrap()
-            .sequence,
-        3
-    );
+    assert_eq!(own.get_last_raw_message_by_subject("ev.intake.>").await.unwrap().sequence, 3);
 }
 
 #[tokio::test]
 async fn beacons_are_heard_by_all_and_facts_outside_streams_by_the_observer_only() {
     let house = house().await;
     house.stream_of("intake").await;
-    let (intake, assignment) = (
-        house.client("intake").await,
-        house.client("assignment").await,
-    );
+    let (intake, assignment) = (house.client("intake").await, house.client("assignment").await);
     let observer = house.client(OBSERVER).await;
     let mut beacons = assignment.subscribe("hw.*").await.unwrap();
     let mut eavesdropped = assignment.subscribe("ev.>").await.unwrap();
@@ -202,14 +148,8 @@ async fn beacons_are_heard_by_all_and_facts_outside_streams_by_the_observer_only
     for client in [&assignment, &observer] {
         client.flush().await.unwrap();
     }
-    observer
-        .publish("ev.intake.case.accepted.forged", "".into())
-        .await
-        .unwrap();
-    assignment
-        .publish("hw.intake", "forged".into())
-        .await
-        .unwrap();
+    observer.publish("ev.intake.case.accepted.forged", "".into()).await.unwrap();
+    assignment.publish("hw.intake", "forged".into()).await.unwrap();
     for client in [&assignment, &observer] {
         client.flush().await.unwrap();
     }
@@ -218,24 +158,12 @@ async fn beacons_are_heard_by_all_and_facts_outside_streams_by_the_observer_only
     intake.flush().await.unwrap();
 
     let within = Duration::from_secs(2);
-    let beacon = tokio::time::timeout(within, beacons.next())
-        .await
-        .unwrap()
-        .unwrap();
+    let beacon = tokio::time::timeout(within, beacons.next()).await.unwrap().unwrap();
     assert_eq!(beacon.payload, "1");
-    let fact = tokio::time::timeout(within, observed.next())
-        .await
-        .unwrap()
-        .unwrap();
+    let fact = tokio::time::timeout(within, observed.next()).await.unwrap().unwrap();
     assert_eq!(fact.subject.as_str(), "ev.intake.case.accepted.1");
     let silence = Duration::from_millis(200);
-    assert!(!matches!(
-        tokio::time::timeout(silence, eavesdropped.next()).await,
-        Ok(Some(_))
-    ));
-    assert!(!matches!(
-        tokio::time::timeout(silence, foreign_inbox.next()).await,
-        Ok(Some(_))
-    ));
+    assert!(!matches!(tokio::time::timeout(silence, eavesdropped.next()).await, Ok(Some(_))));
+    assert!(!matches!(tokio::time::timeout(silence, foreign_inbox.next()).await, Ok(Some(_))));
     assert_eq!(house.messages("intake").await, 1);
 }

@@ -168,6 +168,38 @@ impl Case {
     }
 }
 
+impl Case {
+    /// 期限调整: the calendar has changed, so clocks that run are counted anew. What has run out or was served stays as it was, and
+    /// nothing is due sooner than the end of the next working day.
+    pub fn recount(&mut self, book: &RuleBook, now: Timestamp) -> Result<Vec<Event>, NotHeard> {
+        let tomorrow = vocab::calendar::following(vocab::calendar::day_of(now)).map_err(ClockError::from)?;
+        let soonest = book.calendar.next_workday(tomorrow).map_err(ClockError::from)?;
+        let soonest = vocab::calendar::end_of_day(soonest).map_err(ClockError::from)?;
+        let mut moved = Vec::new();
+        for clock in &mut self.clocks {
+            if clock.state != ClockState::Running || clock.calendar_version == book.calendar.version {
+                continue;
+            }
+            let Some(rule) = book.rule(&clock.rule) else {
+                continue;
+            };
+            // A rule that has changed meanwhile no longer counts what was granted under the old one: then that stands.
+            let Ok(mut counted) = clock::count(book, rule, clock.anchor_at, &clock.pauses, clock.granted()) else {
+                continue;
+            };
+            let before = clock.due_at;
+            if counted.due_at < before {
+                counted.due_at = counted.due_at.max(soonest.min(before));
+            }
+            clock.recount(&counted);
+            if clock.due_at != before {
+                moved.push(clock.clone());
+            }
+        }
+        Ok(if moved.is_empty() { Vec::new() } else { vec![Event::ClocksMoved { clocks: moved }] })
+    }
+}
+
 /// The clock of a supervision order's answer.
 fn answer_clock(
     about: &Clock,

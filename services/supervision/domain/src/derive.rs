@@ -5,7 +5,7 @@ use vocab::{ClockRule, Holder};
 
 use crate::clock::{COMPLAINANT, Subject};
 use crate::heard::{Deadline, NoticeKind};
-use crate::ledger::{CONSULTED, Consultation, HANDLED, Ledger, NOTICE, Order, Round, notice_subject};
+use crate::ledger::{CONSULTED, Consultation, HANDLED, Ledger, NOTICE, OBJECTED, Order, Round, notice_subject};
 use crate::rulebook::RuleBook;
 
 /// A clock as the facts demand it.
@@ -63,6 +63,7 @@ pub fn wanted<'book>(ledger: &Ledger, book: &'book RuleBook) -> Result<Vec<Wante
     }
     for (id, order) in &ledger.orders {
         wanted.extend(order_clocks(ledger, book, *id, order)?);
+        wanted.extend(objection_clocks(ledger, book, *id, order));
     }
     for (id, consultation) in &ledger.consultations {
         wanted.extend(consultation_clock(ledger, book, *id, consultation)?);
@@ -97,6 +98,9 @@ fn case_clock<'book>(
     // What may happen again in a round is timed from the last time.
     let repeats = matches!(rule.anchor.as_str(), HANDLED | CONSULTED) && anchor.first != anchor.last;
     let anchor_at = if repeats { anchor.last } else { anchor.first };
+    if !in_force(rule, anchor_at) {
+        return None;
+    }
     // A fact from before that, or from before the case came back, does not stop the clock.
     let since = if repeats || round.returns > 0 { anchor_at } else { Timestamp::MIN };
     let stopped_at = rule
@@ -165,6 +169,39 @@ fn order_clocks<'book>(
         push(acknowledge, stopped_at)?;
     }
     Ok(clocks)
+}
+
+/// The centre owes an answer to an objection.
+fn objection_clocks<'book>(
+    ledger: &Ledger,
+    book: &'book RuleBook,
+    id: vocab::WorkOrderId,
+    order: &Order,
+) -> Vec<Wanted<'book>> {
+    let Some(objected_at) = order.objected_at else {
+        return Vec::new();
+    };
+    let round = order.dispatch.round;
+    let round_ended = ledger.rounds.get(&round).and_then(|round| round.ended);
+    let over = [order.objection_decided_at, order.ended_at(), round_ended];
+    book.active()
+        .filter(|rule| rule.anchor == OBJECTED && in_force(rule, objected_at))
+        .map(|rule| Wanted {
+            kind: format!("{}/{id}", rule.id),
+            round,
+            rule,
+            anchor_at: objected_at,
+            adopted: None,
+            holder: holder(ledger, book, rule),
+            subject: Subject::Order(id),
+            stopped_at: over.into_iter().flatten().min(),
+        })
+        .collect()
+}
+
+/// A rule counts what happens while it is in force.
+fn in_force(rule: &ClockRule, anchor_at: Timestamp) -> bool {
+    rule.validity.covers(vocab::calendar::day_of(anchor_at))
 }
 
 fn consultation_clock<'book>(

@@ -216,6 +216,16 @@ pub enum Fact {
         /// The order.
         order: WorkOrderId,
     },
+    /// 派单异议: the unit has seen the order and says it is not its own.
+    Objected {
+        /// The order.
+        order: WorkOrderId,
+    },
+    /// 异议裁定.
+    ObjectionDecided {
+        /// The order.
+        order: WorkOrderId,
+    },
     /// 办结.
     Completed {
         /// The order.

@@ -79,6 +79,12 @@ pub struct Order {
     /// When it was acknowledged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged_at: Option<Timestamp>,
+    /// When its unit last objected to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objected_at: Option<Timestamp>,
+    /// When that objection was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objection_decided_at: Option<Timestamp>,
     /// When it was completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
@@ -175,6 +181,8 @@ pub const REOPENED: &str = "intake.case.reopened";
 pub const NOTICE: &str = "intake.notice.served";
 /// 派单.
 pub const DISPATCHED: &str = "assignment.work_order.dispatched";
+/// 派单异议.
+pub const OBJECTED: &str = "assignment.work_order.objected";
 /// 会商开启.
 pub const CONSULTED: &str = "assignment.consultation.opened";
 /// 结案审核通过.
@@ -216,6 +224,15 @@ impl Ledger {
             Fact::Dispatched(dispatch) => self.hear_dispatch(dispatch, heard.at),
             Fact::Acknowledged { order } => {
                 self.order(*order)?.acknowledged_at.get_or_insert(heard.at);
+            }
+            Fact::Objected { order } => {
+                let order = self.order(*order)?;
+                order.acknowledged_at.get_or_insert(heard.at);
+                order.objected_at = Some(heard.at);
+                order.objection_decided_at = None;
+            }
+            Fact::ObjectionDecided { order } => {
+                self.order(*order)?.objection_decided_at = Some(heard.at);
             }
             Fact::Completed { order, evidence } => {
                 let order = self.order(*order)?;
@@ -312,6 +329,8 @@ impl Ledger {
         let order = Order {
             dispatch: dispatch.clone(),
             acknowledged_at: None,
+            objected_at: None,
+            objection_decided_at: None,
             completed_at: None,
             withdrawn_at: None,
             evidence: 0,

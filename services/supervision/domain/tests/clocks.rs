@@ -3,8 +3,9 @@
 
 mod support;
 
+use jiff::Timestamp;
 use jiff::civil::time;
-use supervision_domain::{Approver, Case, ClockState, Fact, Heard, NoticeKind, Refusal};
+use supervision_domain::{Approver, Case, ClockState, Fact, Heard, NoticeKind, Refusal, RuleBook};
 use support::*;
 use vocab::Role;
 
@@ -258,4 +259,80 @@ fn what_was_done_in_time_and_heard_late_is_in_time() {
     assert!(case.clock(&kind).unwrap().is_late());
     tell(&mut case, [completed(1, 1, march(23, 9, 0))]);
     assert!(!case.clock(&kind).unwrap().is_late());
+}
+
+#[test]
+fn an_objection_stops_the_acknowledging_and_the_centre_owes_an_answer() {
+    let mut case = given_to_zf();
+    let objected = Heard::new(march(2, 11, 0), Fact::Objected { order: order(1) });
+    let said = kinds(&tell(&mut case, [objected]));
+    let (acknowledge, decide) =
+        (format!("order.acknowledge/{}", order(1)), format!("order.objection_decide/{}", order(1)));
+    assert_eq!(said, [format!("+{decide}"), format!("-{acknowledge}")]);
+    assert_eq!(case.clock(&decide).unwrap().holder, "CENTRE");
+    let decided = Heard::new(march(3, 9, 0), Fact::ObjectionDecided { order: order(1) });
+    assert_eq!(kinds(&tell(&mut case, [decided])), [format!("-{decide}")]);
+    // A second objection is timed anew.
+    let again = Heard::new(march(4, 9, 0), Fact::Objected { order: order(1) });
+    assert_eq!(kinds(&tell(&mut case, [again])), [format!("+{decide}")]);
+    assert!(case.clock(&acknowledge).unwrap().state == ClockState::Stopped { at: march(2, 11, 0), late: false });
+}
+
+/// Brings a case's clock into a state.
+type Bring = fn(&mut Case);
+/// What is asked of it then.
+type Decide = fn(&mut Case, &RuleBook, Timestamp) -> Result<(), Refusal>;
+
+#[test]
+fn every_state_of_a_clock_takes_its_own_commands_and_no_others() {
+    let book = book();
+    let now = march(10, 9, 0);
+    let states: [(&str, Bring); 4] = [
+        ("running", |_| {}),
+        ("paused", |case| drop(case.pause("xf.finish", "hearing", &support::book(), march(3, 9, 0)).unwrap())),
+        ("breached", |case| drop(case.fire(&support::book(), moment(2026, 6, 1, time(9, 0, 0, 0))).unwrap())),
+        ("stopped", |case| drop(tell(case, [closed(1, march(5, 9, 0))]))),
+    ];
+    let commands: [(&str, Decide); 3] = [
+        ("extend", |case, book, at| case.extend("xf.finish", 5, "案情复杂".into(), &head_of("ZF"), book, at).map(drop)),
+        ("pause", |case, book, at| case.pause("xf.finish", "hearing", book, at).map(drop)),
+        ("resume", |case, book, at| case.resume("xf.finish", book, at).map(drop)),
+    ];
+    let legal = [("running", "extend"), ("running", "pause"), ("paused", "resume")];
+    for (state, bring) in states {
+        for (name, command) in commands {
+            let mut case = given_to_zf();
+            bring(&mut case);
+            let before = case.clone();
+            let decided = command(&mut case, &book, now);
+            assert_eq!(decided.is_ok(), legal.contains(&(state, name)), "{state} × {name}: {decided:?}");
+            if decided.is_err() {
+                assert_eq!(case, before, "{state} × {name}: a refusal changes nothing");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_new_calendar_moves_what_runs_and_says_so_once() {
+    let mut case = given_to_zf();
+    let kind = format!("order.finish/{}", order(1));
+    let later = book_with(4, &[jiff::civil::date(2026, 3, 20)]);
+    let events = case.recount(&later, march(10, 9, 0)).unwrap();
+    let [supervision_domain::Event::ClocksMoved { clocks }] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(clocks.iter().map(|clock| clock.kind.as_str()).collect::<Vec<_>>(), [kind.as_str()]);
+    // One working day less before the end: Monday the 23rd becomes Tuesday the 24th.
+    assert_eq!(case.clock(&kind).unwrap().due_at, vocab::calendar::end_of_day(jiff::civil::date(2026, 3, 24)).unwrap());
+    assert_eq!(case.recount(&later, march(10, 9, 0)).unwrap(), []);
+    // Back again on the last evening: nothing is due sooner than the end of the next working day.
+    let back = book_with(5, &[]);
+    case.recount(&back, march(23, 20, 0)).unwrap();
+    assert_eq!(case.clock(&kind).unwrap().due_at, vocab::calendar::end_of_day(jiff::civil::date(2026, 3, 24)).unwrap());
+}
+
+#[test]
+fn a_rule_counts_only_what_happens_while_it_is_in_force() {
+    let mut case = Case::new(CASE);
+    let at = moment(2022, 4, 29, time(9, 0, 0, 0));
+    assert_eq!(kinds(&tell(&mut case, [registered(at)])), Vec::<String>::new());
 }

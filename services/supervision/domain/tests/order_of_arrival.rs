@@ -71,6 +71,7 @@ fn assignment() -> impl Strategy<Value = Vec<Heard>> {
             said.push(dispatched(2, "HB", Role::Support, 1, at(45)));
             if work > 0 {
                 said.push(acknowledged(1, at(50)));
+                said.push(Heard::new(at(55), Fact::Objected { order: order(2) }));
                 said.push(Heard::new(at(60), Fact::OrderWithdrawn { order: order(2) }));
             }
             if work > 1 {
@@ -128,7 +129,7 @@ fn heard(streams: &[Vec<Heard>], dice: &[u8]) -> Case {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn every_interleaving_ends_in_the_same_case(

@@ -56,6 +56,23 @@ fn arm_next(cx: &mut Context<Rules>, case: &mut Case) -> Result<(), NotHeard> {
     Ok(())
 }
 
+/// New rules: a new calendar moves what is due, and every timer waits for what comes next by them.
+pub fn rules_changed(unit: &mut Unit, cx: &mut Context<Rules>) -> Result<(), Refusal> {
+    let rules = std::sync::Arc::clone(cx.rules());
+    let cases: Vec<Case> = unit.cases.iter().map(|(_, case)| case.clone()).collect();
+    for before in cases {
+        let mut case = before.clone();
+        let internal = |error: NotHeard| Refusal::Internal(error.to_string());
+        let events = case.recount(&rules.book, cx.now()).map_err(internal)?;
+        wire::say(cx, &case, &events);
+        arm_next(cx, &mut case).map_err(internal)?;
+        if case != before {
+            unit.keep(case);
+        }
+    }
+    Ok(())
+}
+
 /// The case a command is about, if its caller may know of it.
 fn known(unit: &Unit, call: &Call, id: CaseId) -> Result<Case, Refusal> {
     let case = unit.cases.get(&id).cloned().ok_or_else(no_case)?;

@@ -12,6 +12,7 @@ mod wire;
 
 use kit::context::Context;
 use kit::envelope::Envelope;
+use kit::refusal::Refusal;
 use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
 use xiezhi_proto::supervision::v1::supervision_service_server::SupervisionServiceServer;
 
@@ -40,6 +41,14 @@ impl Service for Supervision {
         consume::keys_of(event)
     }
 
+    fn keys_of_rules(&self, _: &Rules) -> Keys<Needs> {
+        Keys::needing(Needs { open_cases: true, ..Needs::default() })
+    }
+
+    async fn widen(&self, tx: &mut Tx, keys: &mut Keys<Needs>) -> Result<(), StoreError> {
+        store::widen(tx, keys).await
+    }
+
     async fn load(&self, tx: &mut Tx, keys: &Keys<Needs>) -> Result<Unit, StoreError> {
         store::load(tx, keys).await
     }
@@ -50,6 +59,10 @@ impl Service for Supervision {
 
     fn on_timer(&self, unit: &mut Unit, cx: &mut Context<Rules>, timer: &FiredTimer) -> Result<(), Failed> {
         tick::on_timer(unit, cx, timer)
+    }
+
+    fn on_rules(&self, unit: &mut Unit, cx: &mut Context<Rules>, _: Option<&Rules>) -> Result<(), Refusal> {
+        app::rules_changed(unit, cx)
     }
 
     async fn flush(&self, tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {

@@ -349,7 +349,7 @@ impl SupervisionService for Door {
 }
 
 fn with_members(id: CaseId) -> Keys<Needs> {
-    Keys::one(id.uuid()).and(Needs { members_of: [id].into() })
+    Keys::one(id.uuid()).and(Needs { members_of: [id].into(), ..Needs::default() })
 }
 
 /// A clock's name: a rule's code, and for an order's clock the order behind a slash.

@@ -41,6 +41,15 @@ pub async fn load(tx: &mut Tx, keys: &Keys<Needs>) -> Result<Unit, StoreError> {
     Ok(Unit { cases: Table::loaded(cases), members, ..Unit::default() })
 }
 
+/// Names every open case, where they are meant.
+pub async fn widen(tx: &mut Tx, keys: &mut Keys<Needs>) -> Result<(), StoreError> {
+    if keys.needs.open_cases {
+        let open = sqlx::query_scalar!("SELECT id FROM case_file WHERE open").fetch_all(tx).await?;
+        keys.heads.extend(open);
+    }
+    Ok(())
+}
+
 async fn load_members(tx: &mut Tx, heads: &[Uuid]) -> Result<BTreeMap<CaseId, Vec<Member>>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT id, head_id AS "head_id!", open, reply_round

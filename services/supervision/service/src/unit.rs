@@ -15,11 +15,14 @@ use vocab::{CaseId, SupervisionOrderId, UnitCode};
 pub struct Needs {
     /// Heads whose members must be known too.
     pub members_of: BTreeSet<CaseId>,
+    /// True where every open case is meant, as when the calendar changes.
+    pub open_cases: bool,
 }
 
 impl Merge for Needs {
     fn merge(&mut self, other: Self) {
         self.members_of.extend(other.members_of);
+        self.open_cases |= other.open_cases;
     }
 }
 

@@ -67,6 +67,7 @@ words! {
     ColumnConsultation: "会商", "consultation";
     ColumnRung: "档次", "rung";
     AnswerBy: "答复期限", "answer by";
+    TownOfThePlace: "属地镇（街道）", "town of the place";
     WithoutClerk: "登记即受理", "accepted on registration";
     Responded: "已响应", "responded";
     NotResponded: "未响应", "not responded";

@@ -143,7 +143,8 @@ fn render(operation: &Operation, view: &View<'_>) -> String {
     }
     text.push_str(&table.render());
     if let Some(plan) = operation.plan.as_ref().filter(|plan| !plan.resource_codes.is_empty()) {
-        text.push_str(&format!("  {}\n", plan.resource_codes.join(" · ")));
+        let things: Vec<&str> = plan.resource_codes.iter().map(|code| view.names.resource(code)).collect();
+        text.push_str(&format!("  {}\n", things.join(" · ")));
     }
     for follow_up in &operation.follow_ups {
         text.push_str(&format!(

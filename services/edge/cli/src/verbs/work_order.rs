@@ -124,7 +124,7 @@ fn render(order: &WorkOrder, texts: &[assignment::WorkText], view: &View<'_>) ->
         short_name(order),
         view.names.unit(&order.unit_code),
         view.word(order.stage().as_str_name()),
-        view.deadline(order.deadline.as_ref())
+        if order.closed_at.is_some() { String::new() } else { view.deadline(order.deadline.as_ref()) }
     );
     let words = if view.lang == crate::say::Lang::Zh { &order.duty_text_zh } else { &order.duty_text_en };
     let who = [

@@ -9,7 +9,9 @@ use vocab::{Duty, PersonCode, RuleCode};
 use super::*;
 use crate::booking::{self, BookingState};
 use crate::command::{Actor, Command, Finding, Inspection, WantedFollowUp};
-use crate::planner::samples::{at, auxiliary, booked, expiring, law, officer, operation, requirements, terms, two_of_each};
+use crate::planner::samples::{
+    at, auxiliary, booked, expiring, law, officer, operation, requirements, terms, two_of_each,
+};
 use crate::{Bar, Breach, Hours, Kind, Officer, Refusal, earliest_slot, task};
 
 const UNITS: [&str; 2] = ["ZF", "HB"];
@@ -72,7 +74,8 @@ impl House {
     fn approve(&self, kind: Kind) -> Command {
         let terms = terms(kind, night());
         let wanted = requirements(&UNITS, terms.clone());
-        let plan = earliest_slot(&wanted, &two_of_each(&UNITS), &self.law, at("2026-03-06 10:00"), at("2026-03-20 00:00"));
+        let plan =
+            earliest_slot(&wanted, &two_of_each(&UNITS), &self.law, at("2026-03-06 10:00"), at("2026-03-20 00:00"));
         Command::Approve { terms, plan: plan.unwrap(), confirm_by: Some(at("2026-03-06 17:30")) }
     }
 
@@ -211,10 +214,7 @@ fn a_plan_keeps_the_lead_and_leaves_out_whom_it_leaves_out() {
     let Command::Approve { terms, mut plan, confirm_by } = house.approve(Kind::Inspection) else { unreachable!() };
     let lead = plan.crews.remove(0);
     let without_lead = Command::Approve { terms: terms.clone(), plan: plan.clone(), confirm_by };
-    assert_eq!(
-        proposed().decide(&without_lead, house.ground()),
-        Err(Refusal::PlanDoesNotFit { unit: unit("ZF") })
-    );
+    assert_eq!(proposed().decide(&without_lead, house.ground()), Err(Refusal::PlanDoesNotFit { unit: unit("ZF") }));
     plan.crews = vec![lead];
     let operation = house.done(proposed(), &Command::Approve { terms, plan, confirm_by });
     assert_eq!(operation.units().collect::<Vec<_>>(), ["ZF"]);
@@ -229,10 +229,7 @@ fn a_certificate_that_ran_out_today_is_refused_at_check_in() {
     assert_eq!(
         refused,
         Refusal::HardRules(vec![
-            Breach::Person {
-                code: "HB-2".parse().unwrap(),
-                bar: Bar::Expired { on: "2026-03-05".parse().unwrap() }
-            },
+            Breach::Person { code: "HB-2".parse().unwrap(), bar: Bar::Expired { on: "2026-03-05".parse().unwrap() } },
             Breach::TooFew { unit: unit("HB"), needed: 2, certified: 1 },
         ])
     );
@@ -265,11 +262,7 @@ fn the_roll_call_knows_every_hard_rule() {
     let events = fixed().decide(&with_assistant, house.ground()).unwrap();
     assert_eq!(
         events,
-        [Event::CheckedIn {
-            unit: unit("HB"),
-            officers: people(&["HB-1", "HB-2"]),
-            assistants: people(&["HB-9"])
-        }]
+        [Event::CheckedIn { unit: unit("HB"), officers: people(&["HB-1", "HB-2"]), assistants: people(&["HB-9"]) }]
     );
 }
 
@@ -278,10 +271,7 @@ fn suspended_and_recused_officers_are_turned_away() {
     let mut house = House::at("2026-03-06 19:30");
     let suspended = Officer { suspended_since: Some(at("2026-03-06 09:00")), ..officer("HB-2", "HB") };
     house.means.officers.insert(suspended.code.clone(), suspended);
-    assert_eq!(
-        fixed().decide(&check_in("HB"), house.ground()).unwrap_err().reason(),
-        "scheduling.certificate_invalid"
-    );
+    assert_eq!(fixed().decide(&check_in("HB"), house.ground()).unwrap_err().reason(), "scheduling.certificate_invalid");
     let house = House::at("2026-03-06 19:30");
     let mut operation = fixed();
     if let Stage::Fixed(fixed) = &mut operation.stage {

@@ -11,8 +11,7 @@ use vocab::{Calendar, Citation, DayKind, OperationId, Session};
 
 use super::{Body, Means, Requirements, Resource, ResourceKind};
 use crate::{
-    Booking, BookingState, Certificate, ForbiddenSlot, Hours, Kind, LegalCalendar, Officer, Span, Subject, Terms,
-    Words,
+    Booking, BookingState, Certificate, ForbiddenSlot, Hours, Kind, LegalCalendar, Officer, Span, Subject, Terms, Words,
 };
 
 /// `2026-03-06 20:00` in Beijing.

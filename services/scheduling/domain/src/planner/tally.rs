@@ -76,8 +76,7 @@ impl Tally {
     }
 
     pub(super) fn short(&mut self, unit: &UnitCode, free: usize, span: Span) {
-        let tally =
-            self.short.entry(unit.clone()).or_insert(ShortTally { slots: 0, best: free, best_at: span });
+        let tally = self.short.entry(unit.clone()).or_insert(ShortTally { slots: 0, best: free, best_at: span });
         tally.slots += 1;
         if free > tally.best {
             (tally.best, tally.best_at) = (free, span);
@@ -93,7 +92,13 @@ impl Tally {
         self.vehicles = Some((slots + 1, best.max(free)));
     }
 
-    pub(super) fn obstacles(&self, search: &Search<'_>, from: Timestamp, until: Timestamp, found: bool) -> Vec<Obstacle> {
+    pub(super) fn obstacles(
+        &self,
+        search: &Search<'_>,
+        from: Timestamp,
+        until: Timestamp,
+        found: bool,
+    ) -> Vec<Obstacle> {
         let mut obstacles = Vec::new();
         if self.seen == 0 {
             let wish = search.requirements.starts_at.filter(|start| *start < from || until <= *start);

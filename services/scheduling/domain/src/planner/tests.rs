@@ -41,7 +41,12 @@ fn compulsory_enforcement_waits_for_the_morning_and_cites_the_law() {
 fn a_window_of_holidays_is_infeasible_and_says_which_law_forbids_it() {
     let wanted = requirements(&["ZF"], terms(Kind::Compulsory, Hours::Any));
     let refused = plan(&wanted, &two_of_each(&["ZF"]), "2026-10-01 00:00", "2026-10-08 00:00").unwrap_err();
-    assert!(refused.obstacles.iter().all(|obstacle| matches!(obstacle, Obstacle::Forbidden { otherwise_free, .. } if *otherwise_free > 0)));
+    assert!(
+        refused
+            .obstacles
+            .iter()
+            .all(|obstacle| matches!(obstacle, Obstacle::Forbidden { otherwise_free, .. } if *otherwise_free > 0))
+    );
     assert!(refused.say().zh.contains("法定节假日不得实施强制执行"));
     assert!(refused.say().en.contains("statutory holidays"));
 }
@@ -69,7 +74,12 @@ fn two_bodies_that_are_never_free_together_are_told_so() {
     means.bookings.push(booked(8, "ZF-1", "ZF", "2026-03-02 08:00", "2026-03-02 12:00"));
     means.bookings.push(booked(9, "HB-1", "HB", "2026-03-02 12:00", "2026-03-02 16:00"));
     let refused = plan(&wanted, &means, "2026-03-02 08:00", "2026-03-02 16:00").unwrap_err();
-    assert!(refused.obstacles.iter().any(|obstacle| matches!(obstacle, Obstacle::NeverTogether { units } if units.len() == 2)));
+    assert!(
+        refused
+            .obstacles
+            .iter()
+            .any(|obstacle| matches!(obstacle, Obstacle::NeverTogether { units } if units.len() == 2))
+    );
 }
 
 #[test]
@@ -164,8 +174,10 @@ fn arbitrary_hours() -> impl Strategy<Value = Hours> {
     prop_oneof![
         Just(Hours::Any),
         Just(Hours::Office),
-        (0_i8..24, 0_i8..24)
-            .prop_map(|(from, to)| Hours::Daily { from: Time::constant(from, 0, 0, 0), to: Time::constant(to, 0, 0, 0) }),
+        (0_i8..24, 0_i8..24).prop_map(|(from, to)| Hours::Daily {
+            from: Time::constant(from, 0, 0, 0),
+            to: Time::constant(to, 0, 0, 0)
+        }),
     ]
 }
 

@@ -9,8 +9,9 @@ use crate::unit::Unit;
 use crate::wire::events;
 
 fn seen(unit: &Unit, cx: &Cx, code: &PersonCode) -> Result<Officer, Refusal> {
-    let covers =
-        |officer: &&Officer| officer.listed && cx.call().is_none_or(|call| call.granted.covers([officer.unit.as_str()]));
+    let covers = |officer: &&Officer| {
+        officer.listed && cx.call().is_none_or(|call| call.granted.covers([officer.unit.as_str()]))
+    };
     unit.officers.get(code).filter(covers).cloned().ok_or(Refusal::NotFound { what: "officer" })
 }
 

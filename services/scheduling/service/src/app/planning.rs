@@ -11,8 +11,8 @@ use vocab::RuleCode;
 use super::{Cx, finish_by, means, seen, step};
 use crate::rules::{Clock, Rules};
 use crate::unit::Unit;
-use crate::wire::read::{Attending, Reasoned, Wish};
 use crate::wire;
+use crate::wire::read::{Attending, Reasoned, Wish};
 
 /// How far ahead a wish may lie.
 const FURTHEST_DAYS: i64 = 366;
@@ -106,8 +106,9 @@ pub fn plan(
     let in_time = deadline.map_or(until, |deadline| deadline.min(until));
     let found = earliest_slot(&wanted, &means, &rules.law, from, in_time);
     let found = match found {
-        Err(_) if in_time < until => earliest_slot(&wanted, &means, &rules.law, from, until)
-            .map(|plan| Plan { after_deadline: true, ..plan }),
+        Err(_) if in_time < until => {
+            earliest_slot(&wanted, &means, &rules.law, from, until).map(|plan| Plan { after_deadline: true, ..plan })
+        }
         found => found,
     };
     Ok((wanted.terms, found))
@@ -127,12 +128,7 @@ fn confirm_by(rules: &Rules, now: Timestamp, plan: &Plan) -> Option<Timestamp> {
 }
 
 /// 批准并排定.
-pub fn approve(
-    unit: &mut Unit,
-    cx: &mut Cx,
-    id: vocab::OperationId,
-    wish: &Wish,
-) -> Result<Operation, Refusal> {
+pub fn approve(unit: &mut Unit, cx: &mut Cx, id: vocab::OperationId, wish: &Wish) -> Result<Operation, Refusal> {
     let operation = seen(unit, cx, id)?;
     let rules = std::sync::Arc::clone(cx.rules());
     let (terms, plan) = plan(unit, &rules, cx.now(), &operation, wish)?;
@@ -168,7 +164,8 @@ pub fn replace_officers(unit: &mut Unit, cx: &mut Cx, asked: &Attending) -> Resu
         Some((crew, plan)) if crew.enforcing => {
             let means = means(unit, &rules, &operation);
             let wanted = requirements(&operation, &Wish::default(), &means, &rules)?;
-            let chosen = planner::choose_officers(&body, &crew.officers, rules.min_certified, &wanted, &means, &plan.span);
+            let chosen =
+                planner::choose_officers(&body, &crew.officers, rules.min_certified, &wanted, &means, &plan.span);
             chosen.map_err(|bars| nobody_left(&body, &bars))?
         }
         _ => asked.people.clone(),

@@ -95,9 +95,8 @@ impl OfficerDoor {
             (Access::Any, unit) => unit.map(|unit| unit.to_string()),
         };
         let mut tx = store::begin(self.corridor.pool(), own_unit(granted)).await.map_err(unread)?;
-        let mut found = store::list_officers(&mut tx, unit.as_deref(), after.as_deref(), limit + 1)
-            .await
-            .map_err(unread)?;
+        let mut found =
+            store::list_officers(&mut tx, unit.as_deref(), after.as_deref(), limit + 1).await.map_err(unread)?;
         let more = found.len() as i64 > limit;
         found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let last = found.last().filter(|_| more).map(|officer| paging::encode_token(&officer.code.as_str()));

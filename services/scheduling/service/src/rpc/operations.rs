@@ -259,8 +259,9 @@ impl OperationDoor {
             .iter()
             .map(|cited| {
                 let stored = known.iter().find(|stored| stored.sha256.as_slice() == cited.digest().as_slice());
-                let stored = stored
-                    .ok_or_else(|| Refusal::field("evidence_sha256", format!("{cited} has not been uploaded to this service")))?;
+                let stored = stored.ok_or_else(|| {
+                    Refusal::field("evidence_sha256", format!("{cited} has not been uploaded to this service"))
+                })?;
                 Ok(Evidence {
                     blob: *cited,
                     media_type: stored.media_type.clone(),

@@ -17,7 +17,11 @@ pub async fn flush(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     flush_written(tx, unit).await
 }
 
-fn json<T: serde::Serialize>(table: &'static str, id: impl ToString, value: &T) -> Result<serde_json::Value, StoreError> {
+fn json<T: serde::Serialize>(
+    table: &'static str,
+    id: impl ToString,
+    value: &T,
+) -> Result<serde_json::Value, StoreError> {
     serde_json::to_value(value).map_err(|error| super::unreadable(table, id, error))
 }
 

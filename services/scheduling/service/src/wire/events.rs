@@ -101,7 +101,10 @@ pub fn say(cx: &mut Context<Rules>, operation: &Operation, event: &Event, at: Ti
         Event::Inspected(entry) => cx.emit(key, &inspected(operation, entry)),
         Event::Reminded { tasks, reason } => {
             let (task_codes, reason_code) = (tasks.clone(), reason.to_string());
-            cx.emit(key, &proto::OperationReminded { operation_id, case_ids, task_codes, reason_code, reminded_at: at });
+            cx.emit(
+                key,
+                &proto::OperationReminded { operation_id, case_ids, task_codes, reason_code, reminded_at: at },
+            );
         }
         Event::Confirmed { .. }
         | Event::Declined { .. }
@@ -144,7 +147,10 @@ fn say_of_participant(
         Event::CheckedIn { unit, officers, .. } => {
             let (unit_code, officer_codes) = (unit.to_string(), strings(officers));
             let checked_in_at = at;
-            cx.emit(key, &proto::ParticipantCheckedIn { operation_id, case_ids, unit_code, officer_codes, checked_in_at });
+            cx.emit(
+                key,
+                &proto::ParticipantCheckedIn { operation_id, case_ids, unit_code, officer_codes, checked_in_at },
+            );
         }
         _ => {}
     }
@@ -224,7 +230,8 @@ pub fn proposal(
     let mut mistakes = Mistakes::default();
     let case = mistakes.keep(read::word::<CaseId>("case_id", &escalated.case_id));
     let facts = mistakes.keep(read::facts(escalated.facts.as_ref()).map_err(|wrong| wrong.within("facts")));
-    let work_order = mistakes.keep(read::maybe_word::<WorkOrderId>("work_order_id", &escalated.work_order_id)).flatten();
+    let work_order =
+        mistakes.keep(read::maybe_word::<WorkOrderId>("work_order_id", &escalated.work_order_id)).flatten();
     let mut participants: Vec<Participant> = Vec::with_capacity(escalated.participants.len());
     for (nth, one) in escalated.participants.iter().enumerate() {
         let read = mistakes.keep(participant(one).map_err(|wrong| wrong.within(&format!("participants[{nth}]"))));
@@ -265,8 +272,11 @@ fn participant(message: &EscalatedParticipant) -> Result<Participant, Mistakes> 
     let mut mistakes = Mistakes::default();
     let unit = mistakes.keep(read::word::<UnitCode>("unit_code", &message.unit_code));
     let role = mistakes.keep(read::role(message.role).map_err(|wrong| wrong.within("role")));
-    let duties: Vec<Duty> =
-        message.duties.iter().filter_map(|duty| mistakes.keep(read::duty(*duty).map_err(|wrong| wrong.within("duties")))).collect();
+    let duties: Vec<Duty> = message
+        .duties
+        .iter()
+        .filter_map(|duty| mistakes.keep(read::duty(*duty).map_err(|wrong| wrong.within("duties"))))
+        .collect();
     let items: Vec<PowerItemCode> = message
         .power_item_codes
         .iter()

@@ -119,7 +119,8 @@ pub fn wish(
     starts_at: Option<&prost_types::Timestamp>,
 ) -> Result<Wish, Refusal> {
     let mut mistakes = Mistakes::default();
-    let time = |field, time: Option<&prost_types::Timestamp>| time.map(|time| read::time(field, Some(time))).transpose();
+    let time =
+        |field, time: Option<&prost_types::Timestamp>| time.map(|time| read::time(field, Some(time))).transpose();
     let not_before = mistakes.keep(time("not_before", not_before)).flatten();
     let starts_at = mistakes.keep(time("starts_at", starts_at)).flatten();
     if not_before.zip(starts_at).is_some_and(|(first, start)| start < first) {
@@ -277,8 +278,7 @@ fn evidence(hashes: &[prost::bytes::Bytes], mistakes: &mut Mistakes) -> Vec<Blob
 }
 
 fn finding(field: &str, text: &str) -> Result<Finding, Mistakes> {
-    Finding::parse(text)
-        .ok_or_else(|| Mistakes::one(field, "must be violation, no_violation or rectified_on_spot"))
+    Finding::parse(text).ok_or_else(|| Mistakes::one(field, "must be violation, no_violation or rectified_on_spot"))
 }
 
 /// 结束行动.

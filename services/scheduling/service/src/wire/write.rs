@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use scheduling_domain::command::Inspection;
 use scheduling_domain::operation::{Fixed, Trigger};
-use scheduling_domain::{Answer, Booking, Hours, Infeasible, Kind, Obstacle, Officer, Operation, Plan, Stage, Task, Terms, Words};
+use scheduling_domain::{
+    Answer, Booking, Hours, Infeasible, Kind, Obstacle, Officer, Operation, Plan, Stage, Task, Terms, Words,
+};
 use vocab::UnitCode;
 use words::write;
 use xiezhi_proto::scheduling::v1 as proto;

@@ -15,11 +15,8 @@ use crate::house::*;
 
 /// Every booking that holds, by subject; panics where two of one subject overlap.
 async fn held(house: &House) -> BTreeMap<String, Vec<(i64, i64)>> {
-    let request = proto::ListBookingsRequest {
-        from: Some(wire_time("2026-03-01 00:00")),
-        page_size: 500,
-        ..Default::default()
-    };
+    let request =
+        proto::ListBookingsRequest { from: Some(wire_time("2026-03-01 00:00")), page_size: 500, ..Default::default() };
     let bookings = house.operations.list_bookings(by(&centre(), request)).await.unwrap().into_inner().bookings;
     let mut held: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
     for booking in bookings {

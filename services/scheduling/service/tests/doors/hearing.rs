@@ -52,7 +52,8 @@ async fn a_withdrawn_case_cancels_its_operation_and_a_late_escalation_proposes_n
     let case = Uuid::now_v7();
     let proposed = house.proposed(&assignment, case, &["ZF", "HB"]).await;
     house.approve(&proposed.operation_id, None, None).await.unwrap();
-    let withdrawn = |case: Uuid| CaseWithdrawn { case_id: case.to_string(), withdrawn_at: Some(wire_time("2026-03-04 10:00")) };
+    let withdrawn =
+        |case: Uuid| CaseWithdrawn { case_id: case.to_string(), withdrawn_at: Some(wire_time("2026-03-04 10:00")) };
     intake.say(case, withdrawn(case)).await;
     let cancelled = house.operation_of(case, proto::OperationStage::Cancelled).await;
     assert_eq!(cancelled.reason_code, "case_withdrawn");

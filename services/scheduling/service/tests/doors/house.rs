@@ -291,12 +291,8 @@ impl House {
     pub async fn events(&self, key: &str) -> Vec<Envelope> {
         use futures::StreamExt as _;
         patiently(async || self.scheduling.bus.high_water().await.unwrap().unnumbered == 0, "all is numbered").await;
-        let request = bus::ReadJournalRequest {
-            service: "scheduling".to_owned(),
-            from_pos: 1,
-            to_pos: 0,
-            key: key.to_owned(),
-        };
+        let request =
+            bus::ReadJournalRequest { service: "scheduling".to_owned(), from_pos: 1, to_pos: 0, key: key.to_owned() };
         let events = self.scheduling.bus.read_journal(request).unwrap();
         events.map(|event| Envelope::try_from(event.unwrap().event.unwrap()).unwrap()).collect().await
     }

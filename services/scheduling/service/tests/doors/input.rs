@@ -75,7 +75,8 @@ async fn impossible_times_pages_ids_and_certificates_are_refused() {
     let past = house.approve(&id, None, Some("2026-03-03 20:00")).await.unwrap_err();
     assert_eq!(reason(&past), "scheduling.infeasible");
     assert!(says(&past).contains("不在可排期间内"), "{}", says(&past));
-    let nameless = proto::ApproveOperationRequest { command_id: "x".to_owned(), operation_id: id.clone(), ..Default::default() };
+    let nameless =
+        proto::ApproveOperationRequest { command_id: "x".to_owned(), operation_id: id.clone(), ..Default::default() };
     let status = house.operations.approve_operation(by(&centre(), nameless)).await.unwrap_err();
     assert_eq!(fields(&status), ["command_id"]);
     let page = proto::ListOperationsRequest { page_size: 10_000, ..Default::default() };
@@ -84,7 +85,11 @@ async fn impossible_times_pages_ids_and_certificates_are_refused() {
     let page = proto::ListOperationsRequest { page_token: "!".to_owned(), ..Default::default() };
     let status = house.operations.list_operations(by(&centre(), page)).await.unwrap_err();
     assert_eq!(fields(&status), ["page_token"]);
-    let unit = proto::ConfirmParticipationRequest { command_id: command(), operation_id: id.clone(), unit_code: String::new() };
+    let unit = proto::ConfirmParticipationRequest {
+        command_id: command(),
+        operation_id: id.clone(),
+        unit_code: String::new(),
+    };
     let status = house.operations.confirm_participation(by(&centre(), unit)).await.unwrap_err();
     assert_eq!(fields(&status), ["unit_code"], "the centre must say for whom");
 
@@ -97,13 +102,17 @@ async fn impossible_times_pages_ids_and_certificates_are_refused() {
             valid_to: to.to_owned(),
         }),
     };
-    let status = house.officers.record_certificate(by(&centre(), certificate("ZF-O01", "2026-02-30", "2026-13-01"))).await;
+    let status =
+        house.officers.record_certificate(by(&centre(), certificate("ZF-O01", "2026-02-30", "2026-13-01"))).await;
     assert_eq!(fields(&status.unwrap_err()), ["certificate.valid_from", "certificate.valid_to"]);
-    let status = house.officers.record_certificate(by(&centre(), certificate("ZF-O01", "2026-03-02", "2026-03-01"))).await;
+    let status =
+        house.officers.record_certificate(by(&centre(), certificate("ZF-O01", "2026-03-02", "2026-03-01"))).await;
     assert_eq!(fields(&status.unwrap_err()), ["certificate.valid_to"]);
-    let status = house.officers.record_certificate(by(&centre(), certificate("nobody", "2026-03-01", "2026-03-02"))).await;
+    let status =
+        house.officers.record_certificate(by(&centre(), certificate("nobody", "2026-03-01", "2026-03-02"))).await;
     assert_eq!(status.unwrap_err().code(), Code::NotFound);
-    let status = house.officers.record_certificate(by(&centre(), certificate("ZF-A01", "2026-03-01", "2026-03-02"))).await;
+    let status =
+        house.officers.record_certificate(by(&centre(), certificate("ZF-A01", "2026-03-01", "2026-03-02"))).await;
     assert_eq!(reason(&status.unwrap_err()), "scheduling.auxiliary");
     let foreign = by(&department("HB"), certificate("ZF-O01", "2026-03-01", "2026-03-02"));
     assert_eq!(house.officers.record_certificate(foreign).await.unwrap_err().code(), Code::NotFound);
@@ -144,7 +153,12 @@ async fn pages_go_on_where_the_last_one_ended() {
     assert_eq!(found, wanted, "newest first, each once");
     let mut officers = Vec::new();
     loop {
-        let request = proto::ListOfficersRequest { page_size: 7, page_token: token, unit_code: "ZF".to_owned(), ..Default::default() };
+        let request = proto::ListOfficersRequest {
+            page_size: 7,
+            page_token: token,
+            unit_code: "ZF".to_owned(),
+            ..Default::default()
+        };
         let page = house.officers.list_officers(by(&centre(), request)).await.unwrap().into_inner();
         officers.extend(page.officers);
         token = page.next_page_token;

@@ -41,7 +41,8 @@ async fn a_barbecue_goes_from_its_escalation_to_each_bodys_own_follow_up() {
         house.operations.confirm_participation(by(&department(unit), request)).await.unwrap();
     }
     house.turn("2026-03-04 19:40").await;
-    let start = |command_id: String| proto::StartOperationRequest { command_id, operation_id: fixed.operation_id.clone() };
+    let start =
+        |command_id: String| proto::StartOperationRequest { command_id, operation_id: fixed.operation_id.clone() };
     for unit in ["ZF", "HB", "GA"] {
         let early = house.operations.start_operation(by(&department("ZF"), start(command()))).await.unwrap_err();
         assert_eq!(reason(&early), "scheduling.not_all_here");
@@ -120,7 +121,8 @@ async fn a_barbecue_goes_from_its_escalation_to_each_bodys_own_follow_up() {
     let held = proto::ListBookingsRequest { from: Some(wire_time("2026-03-01 00:00")), ..Default::default() };
     let held = house.operations.list_bookings(by(&centre(), held)).await.unwrap().into_inner().bookings;
     assert_eq!(held, vec![], "everybody is free again");
-    let timers = house.scheduling.bus.timers(xiezhi_proto::bus::v1::ListTimersRequest { page_size: 100, ..Default::default() });
+    let timers =
+        house.scheduling.bus.timers(xiezhi_proto::bus::v1::ListTimersRequest { page_size: 100, ..Default::default() });
     assert!(timers.await.unwrap().timers.iter().all(|timer| timer.state != "armed"), "nothing is waited for");
 }
 
@@ -210,16 +212,19 @@ async fn a_foreign_unit_is_answered_as_if_nothing_were_there() {
     assert_eq!(status.code(), tonic::Code::NotFound, "a unit answers for itself alone");
     let town = caller(CallerKind::Town, "town-330421103");
     for granted in [stranger, town] {
-        let list = house.operations.list_operations(by(&granted, proto::ListOperationsRequest::default())).await.unwrap();
+        let list =
+            house.operations.list_operations(by(&granted, proto::ListOperationsRequest::default())).await.unwrap();
         assert_eq!(list.into_inner().operations, vec![]);
         let bookings = proto::ListBookingsRequest { unit_code: "ZF".to_owned(), ..Default::default() };
         assert_eq!(house.operations.list_bookings(by(&granted, bookings)).await.unwrap().into_inner().bookings, vec![]);
-        let tasks = house.operations.list_open_tasks(by(&granted, proto::ListOpenTasksRequest::default())).await.unwrap();
+        let tasks =
+            house.operations.list_open_tasks(by(&granted, proto::ListOpenTasksRequest::default())).await.unwrap();
         assert_eq!(tasks.into_inner().tasks, vec![]);
         let officers = proto::ListOfficersRequest { unit_code: "ZF".to_owned(), ..Default::default() };
         assert_eq!(house.officers.list_officers(by(&granted, officers)).await.unwrap().into_inner().officers, vec![]);
     }
-    let own = house.operations.list_operations(by(&department("HB"), proto::ListOperationsRequest::default())).await.unwrap();
+    let own =
+        house.operations.list_operations(by(&department("HB"), proto::ListOperationsRequest::default())).await.unwrap();
     assert_eq!(own.into_inner().operations.len(), 1);
 }
 

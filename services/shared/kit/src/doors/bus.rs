@@ -250,8 +250,7 @@ impl<S: Service> BusNode for LocalNode<S> {
 
     async fn parked(&self, request: proto::ListParkedRequest) -> Result<proto::ListParkedResponse, Refusal> {
         let size = paging::page_size(request.page_size, 100, 500)?;
-        let (producer, epoch, pos): (String, i32, i64) =
-            paging::decode_token(&request.page_token)?.unwrap_or_default();
+        let (producer, epoch, pos): (String, i32, i64) = paging::decode_token(&request.page_token)?.unwrap_or_default();
         let rows = sqlx::query!(
             "SELECT consumer, producer, epoch, pos, event, keys, reason, attempts, state, next_try_at FROM bus.parked
              WHERE consumer = $1 AND (producer, epoch, pos) > ($2, $3, $4)
@@ -379,7 +378,9 @@ impl<S: Service> BusNode for LocalNode<S> {
             // A message may have been deleted or aged out meanwhile: that is a loss of transport, not of truth.
             let message = match stream.get_raw_message(sequence).await {
                 Ok(message) => message,
-                Err(error) if matches!(error.kind(), jetstream::stream::RawMessageErrorKind::NoMessageFound) => continue,
+                Err(error) if matches!(error.kind(), jetstream::stream::RawMessageErrorKind::NoMessageFound) => {
+                    continue;
+                }
                 Err(error) => return Err(failed(error.to_string())),
             };
             answer.compared += 1;
@@ -416,8 +417,7 @@ impl<S: Service> BusNode for LocalNode<S> {
         .fetch_one(pool)
         .await
         .map_err(unavailable)?;
-        let quiet =
-            unnumbered == 0 && head.published_pos >= head.last_pos && !soon && due.is_none_or(|due| due > now);
+        let quiet = unnumbered == 0 && head.published_pos >= head.last_pos && !soon && due.is_none_or(|due| due > now);
         Ok(proto::GetClockResponse {
             now: Some(to_proto_time(now)),
             kind: clock::kind(pool).await?,

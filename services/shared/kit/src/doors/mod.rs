@@ -28,8 +28,10 @@ pub trait BusNode: Send + Sync + 'static {
     /// How far the journal is numbered.
     async fn high_water(&self) -> Result<proto::HighWaterResponse, Refusal>;
     /// Numbered events in order.
-    fn read_journal(&self, request: proto::ReadJournalRequest)
-    -> Result<BoxStream<'static, Result<proto::ReadJournalResponse, Status>>, Refusal>;
+    fn read_journal(
+        &self,
+        request: proto::ReadJournalRequest,
+    ) -> Result<BoxStream<'static, Result<proto::ReadJournalResponse, Status>>, Refusal>;
     /// How far this service's consumers have come.
     async fn cursors(&self) -> Result<proto::ListCursorsResponse, Refusal>;
     /// Parked events.

@@ -117,10 +117,13 @@ impl House {
         let bus = Arc::clone(&running.bus);
         let bundle = blob::examine(b"toy rules".to_vec()).unwrap();
         bus.keep_blob(bundle.clone()).await.unwrap();
-        bus.publish_bundle(call(Uuid::now_v7(), "publish"), bundle.sha256.to_vec()).await.or_else(|refusal| {
-            // A restored database refuses everything until a person has looked.
-            matches!(refusal, Refusal::Unavailable(_)).then(Default::default).ok_or(refusal)
-        }).unwrap();
+        bus.publish_bundle(call(Uuid::now_v7(), "publish"), bundle.sha256.to_vec())
+            .await
+            .or_else(|refusal| {
+                // A restored database refuses everything until a person has looked.
+                matches!(refusal, Refusal::Unavailable(_)).then(Default::default).ok_or(refusal)
+            })
+            .unwrap();
         if S::NAME == "counter"
             && let Some(listener) = self.listener.lock().unwrap().take()
         {
@@ -181,7 +184,9 @@ impl House {
             "ALTER TABLE bus.journal DISABLE TRIGGER ALL".to_owned(),
             format!("DELETE FROM bus.journal WHERE id IN (SELECT id FROM bus.numbered WHERE pos > {pos})"),
             format!("DELETE FROM bus.numbered WHERE pos > {pos}"),
-            format!("UPDATE bus.node SET last_pos = {pos}, last_hash = (SELECT hash FROM bus.numbered WHERE pos = {pos})"),
+            format!(
+                "UPDATE bus.node SET last_pos = {pos}, last_hash = (SELECT hash FROM bus.numbered WHERE pos = {pos})"
+            ),
             "ALTER TABLE bus.journal ENABLE TRIGGER ALL".to_owned(),
         ] {
             sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap();
@@ -237,7 +242,8 @@ impl<S: Service<Needs = Nothing>> Started<S> {
     /// Recomputes the chain; returns the last position.
     pub async fn verify_chain(&self) -> i64 {
         use futures::StreamExt;
-        let request = proto::ReadJournalRequest { service: S::NAME.to_owned(), from_pos: 1, to_pos: 0, key: String::new() };
+        let request =
+            proto::ReadJournalRequest { service: S::NAME.to_owned(), from_pos: 1, to_pos: 0, key: String::new() };
         let mut events = self.bus.read_journal(request).unwrap();
         let (mut pos, mut hash) = (0, Vec::new());
         while let Some(event) = events.next().await {

@@ -143,9 +143,7 @@ impl Service for Mirror {
         }
         match event.body::<Counted>()?.amount {
             POISON => Err(Failed::Broken("nobody can count a thousand and thirteen".to_owned())),
-            NEEDS_PERMISSION if unit.rows.get(&event.key).is_none() => {
-                Err(Failed::NotYet("permission".to_owned()))
-            }
+            NEEDS_PERMISSION if unit.rows.get(&event.key).is_none() => Err(Failed::NotYet("permission".to_owned())),
             amount => {
                 unit.add(event.key, amount);
                 Ok(())

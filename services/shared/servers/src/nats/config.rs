@@ -31,16 +31,8 @@ pub fn inbox_prefix(user: &str) -> String {
 pub(super) fn permissions(user: &str) -> (Vec<String>, Vec<String>) {
     let inbox = format!("{}.>", inbox_prefix(user));
     if user == OBSERVER {
-        let publish = [
-            "$JS.API.INFO",
-            "$JS.API.STREAM.NAMES",
-            "$JS.API.STREAM.INFO.*",
-            "$JS.API.STREAM.MSG.GET.*",
-        ];
-        return (
-            publish.map(str::to_owned).to_vec(),
-            vec!["ev.>".to_owned(), "hw.*".to_owned(), inbox],
-        );
+        let publish = ["$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*"];
+        return (publish.map(str::to_owned).to_vec(), vec!["ev.>".to_owned(), "hw.*".to_owned(), inbox]);
     }
     let stream = format!("EV_{}", user.to_uppercase());
     let mut publish = vec![
@@ -69,13 +61,7 @@ pub(super) fn permissions(user: &str) -> (Vec<String>, Vec<String>) {
     (publish, vec![inbox, "hw.*".to_owned()])
 }
 
-pub(super) fn render(
-    name: &str,
-    port: u16,
-    store: &Path,
-    room: u64,
-    accounts: &[Account],
-) -> String {
+pub(super) fn render(name: &str, port: u16, store: &Path, room: u64, accounts: &[Account]) -> String {
     let store = quoted(&store.display().to_string());
     let mut text = format!(
         "# Written at every start: changes here are lost.\n\
@@ -96,13 +82,7 @@ pub(super) fn render(
 
 fn user_block(text: &mut String, account: &Account) {
     let (publish, subscribe) = permissions(&account.user);
-    let list = |subjects: &[String]| {
-        subjects
-            .iter()
-            .map(|subject| quoted(subject))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let list = |subjects: &[String]| subjects.iter().map(|subject| quoted(subject)).collect::<Vec<_>>().join(", ");
     // Writing into a string cannot fail.
     let _ = write!(
         text,
@@ -125,34 +105,15 @@ mod tests {
 
     #[test]
     fn one_machine_and_several_give_every_user_the_same_rights() {
-        let deployed = std::fs::read_to_string(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../../deploy/nats/nats.conf"
-        ));
+        let deployed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../deploy/nats/nats.conf"));
         let deployed = deployed.unwrap();
-        let users = [
-            "intake",
-            "assignment",
-            "scheduling",
-            "supervision",
-            "evaluation",
-            OBSERVER,
-        ];
+        let users = ["intake", "assignment", "scheduling", "supervision", "evaluation", OBSERVER];
         for user in users {
             let mut ours = String::new();
-            user_block(
-                &mut ours,
-                &Account {
-                    user: user.to_owned(),
-                    password: String::new(),
-                },
-            );
+            user_block(&mut ours, &Account { user: user.to_owned(), password: String::new() });
             let variable = format!("password: $XIEZHI_NATS_PASSWORD_{}", user.to_uppercase());
             let ours = ours.replace("password: \"\"", &variable);
-            assert!(
-                deployed.contains(&ours),
-                "deploy/nats/nats.conf should hold\n{ours}"
-            );
+            assert!(deployed.contains(&ours), "deploy/nats/nats.conf should hold\n{ours}");
         }
         assert_eq!(deployed.matches("user: ").count(), users.len());
     }

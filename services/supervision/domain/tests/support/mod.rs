@@ -12,8 +12,8 @@ use supervision_domain::{
 use uuid::Uuid;
 use vocab::clock::Extension;
 use vocab::{
-    Applies, Calendar, CaseFacts, CaseId, Channel, Citation, ClockRule, Duty, Holder, Role, Session, Unit, UnitCode,
-    Urgency, Validity, WarnBefore, WorkOrderId,
+    Applies, Calendar, CalendarDay, CaseFacts, CaseId, Channel, Citation, ClockRule, Duty, Holder, Role, Session, Unit,
+    UnitCode, Urgency, Validity, WarnBefore, WorkOrderId,
 };
 
 pub const CASE: CaseId = CaseId::new(Uuid::from_u128(1));
@@ -121,6 +121,14 @@ pub fn rules() -> Vec<ClockRule> {
             Holder::Centre,
         ),
         rule(
+            "order.objection_decide",
+            3,
+            Unit::Workday,
+            "assignment.work_order.objected",
+            &["assignment.work_order.objection_decided"],
+            Holder::Centre,
+        ),
+        rule(
             "consultation.answer",
             7,
             Unit::Workhour,
@@ -160,9 +168,15 @@ fn rung(code: &str, kind: RungKind, amount: u32, side: RungSide) -> Rung {
 }
 
 pub fn book() -> RuleBook {
+    book_with(3, &[])
+}
+
+/// The same rules with another version of the calendar, in which these days are off.
+pub fn book_with(version: u32, off: &[jiff::civil::Date]) -> RuleBook {
+    let day_off = CalendarDay { working: false, source: "样例放假".into() };
     let calendar = Calendar {
-        version: 3,
-        days: BTreeMap::new(),
+        version,
+        days: off.iter().map(|day| (*day, day_off.clone())).collect(),
         provisional_from: Some(date(2027, 1, 1)),
         sessions: vec![
             Session { from: time(8, 30, 0, 0), to: time(11, 30, 0, 0) },

@@ -160,7 +160,12 @@ fn of_assignment(event: &Envelope) -> Result<Result<Facts, Mistakes>, Failed> {
         assignment::WorkOrderObjected::TYPE => {
             let body: assignment::WorkOrderObjected = event.body()?;
             read::word("work_order_id", &body.work_order_id)
-                .and_then(|order| one(&body.case_id, body.objected_at.as_ref(), Fact::Acknowledged { order }))
+                .and_then(|order| one(&body.case_id, body.objected_at.as_ref(), Fact::Objected { order }))
+        }
+        assignment::WorkOrderObjectionDecided::TYPE => {
+            let body: assignment::WorkOrderObjectionDecided = event.body()?;
+            read::word("work_order_id", &body.work_order_id)
+                .and_then(|order| one(&body.case_id, body.decided_at.as_ref(), Fact::ObjectionDecided { order }))
         }
         assignment::WorkOrderCompleted::TYPE => completed(&event.body()?),
         assignment::WorkOrderWithdrawn::TYPE => {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kit::caller::{Access, Call, Caller, CallerKind, Granted};
 use kit::context::Context;
 use kit::corridor::Corridor;
-use kit::doors::BusNode;
+use kit::doors::{BusDoor, BusNode, Nodes};
 use kit::envelope::Envelope;
 use kit::node::Loops;
 use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
@@ -24,6 +24,7 @@ use tonic_types::StatusExt as _;
 use uuid::Uuid;
 use vocab::calendar::moment;
 use xiezhi_proto::bus::v1 as bus;
+use xiezhi_proto::bus::v1::bus_service_server::BusServiceServer;
 use xiezhi_proto::supervision::v1 as proto;
 use xiezhi_proto::supervision::v1::supervision_service_server::SupervisionService as _;
 
@@ -174,6 +175,7 @@ pub struct House {
     url: String,
     start: Timestamp,
     bundle: Vec<u8>,
+    journals: String,
     pub supervision: Running<Supervision>,
     pub door: Door,
     pub intake: Running<Intake>,
@@ -196,17 +198,32 @@ impl House {
         let url = testkit::fresh_database("supervision").await.unwrap();
         kit::node::migrate::<Supervision>(&url, &MIGRATOR, ClockKind::Simulated { start: Some(start) }).await.unwrap();
         let bundle = JIASHAN.canonical_bytes().unwrap();
-        let supervision = start_service(Supervision, &settings(&nats, url.clone(), start), &bundle).await;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let journals = format!("http://{}", listener.local_addr().unwrap());
+        let supervision = start_service(Supervision, &settings(&nats, url.clone(), start, &journals), &bundle).await;
         let door = Door::new(supervision.corridor.clone());
         let intake = neighbour(Intake, &nats, start).await;
         let assignment = neighbour(Assignment, &nats, start).await;
         let scheduling = neighbour(Scheduling, &nats, start).await;
-        Self { nats, url, start, bundle, supervision, door, intake, assignment, scheduling }
+        // What the transport loses is read again in the neighbours' journals.
+        let nodes = Nodes::new([&intake.bus, &assignment.bus, &scheduling.bus].map(Arc::clone));
+        tokio::spawn(
+            tonic::transport::Server::builder()
+                .add_service(BusServiceServer::new(BusDoor::new(nodes)))
+                .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener)),
+        );
+        Self { nats, url, start, bundle, journals, supervision, door, intake, assignment, scheduling }
     }
 
     /// Another process of the same service.
     pub async fn replica(&self) -> Running<Supervision> {
-        start_service(Supervision, &settings(&self.nats, self.url.clone(), self.start), &self.bundle).await
+        start_service(Supervision, &settings(&self.nats, self.url.clone(), self.start, &self.journals), &self.bundle)
+            .await
+    }
+
+    /// Puts another pack in force.
+    pub async fn publish(&self, pack: &pack::Pack) {
+        publish(&self.supervision.bus, &pack.canonical_bytes().unwrap()).await;
     }
 
     /// The neighbour that has not spoken before.
@@ -298,10 +315,11 @@ pub async fn heard<S: Service>(supervision: &Running<Supervision>, neighbour: &R
 async fn neighbour<S: Service<Needs = ()>>(voice: S, nats: &testkit::Nats, start: Timestamp) -> Running<S> {
     let url = testkit::fresh_database(S::NAME).await.unwrap();
     kit::node::migrate::<S>(&url, &NO_TABLES, ClockKind::Simulated { start: Some(start) }).await.unwrap();
-    start_service(voice, &settings(nats, url, start), b"no rules").await
+    start_service(voice, &settings(nats, url, start, ""), b"no rules").await
 }
 
-fn settings(nats: &testkit::Nats, database_url: String, start: Timestamp) -> Settings {
+fn settings(nats: &testkit::Nats, database_url: String, start: Timestamp, journals: &str) -> Settings {
+    let addresses = ["intake", "assignment", "scheduling"].map(|name| (name.to_owned(), journals.to_owned()));
     Settings {
         database_url,
         max_connections: 6,
@@ -314,7 +332,7 @@ fn settings(nats: &testkit::Nats, database_url: String, start: Timestamp) -> Set
             stream_max_bytes: 1 << 24,
         },
         clock: ClockKind::Simulated { start: Some(start) },
-        peers: Peers { addresses: BTreeMap::new(), token: Arc::default() },
+        peers: Peers { addresses: BTreeMap::from(addresses), token: Arc::default() },
         region: "330421".to_owned(),
         secrets: Secrets::default(),
     }
@@ -325,8 +343,12 @@ async fn start_service<S: Service>(service: S, settings: &Settings, bundle: &[u8
     let corridor = node.corridor.clone();
     let running = node.running(|_| {});
     let bus = Arc::clone(&running.bus);
+    publish(&bus, bundle).await;
+    Running { corridor, bus, loops: running.loops }
+}
+
+async fn publish(bus: &Arc<dyn BusNode>, bundle: &[u8]) {
     let bundle = blob::examine(bundle.to_vec()).unwrap();
     bus.keep_blob(bundle.clone()).await.unwrap();
     bus.publish_bundle(call(centre()), bundle.sha256.to_vec()).await.unwrap();
-    Running { corridor, bus, loops: running.loops }
 }

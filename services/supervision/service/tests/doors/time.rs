@@ -182,3 +182,24 @@ async fn a_clock_pauses_only_for_what_its_rule_lists() {
     let no = house.door.resume_clock(by(&centre(), resume)).await.unwrap_err();
     assert_eq!(reason(&no), "supervision.clock_not_paused");
 }
+
+#[tokio::test]
+async fn a_new_calendar_moves_what_runs_and_the_timer_with_it() {
+    let house = House::at("2026-03-02 10:05").await;
+    let case = given_to_zf(&house).await;
+    let kind = format!("order.finish/{}", order(case, 1));
+    let due = async || house.clocks(case).await[&kind].clock.clone().unwrap().deadline.unwrap().due_at.unwrap().seconds;
+    assert_eq!(due().await, at("2026-03-17 00:00").as_second() - 1);
+    let mut pack = JIASHAN.clone();
+    pack.calendar.version += 1;
+    let day_off = vocab::CalendarDay { working: false, source: "样例放假".to_owned() };
+    pack.calendar.days.insert(jiff::civil::date(2026, 3, 11), day_off);
+    house.publish(&pack).await;
+    assert_eq!(due().await, at("2026-03-18 00:00").as_second() - 1);
+    let said = house.said(case).await;
+    assert_eq!(said.iter().filter(|said| *said == "clocks.moved").count(), 1);
+    house.turn("2026-03-17 12:00").await;
+    assert_eq!(house.clocks(case).await[&kind].state(), proto::ClockState::Running);
+    house.turn("2026-03-18 00:10").await;
+    assert_eq!(house.clocks(case).await[&kind].state(), proto::ClockState::Breached);
+}
