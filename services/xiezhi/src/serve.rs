@@ -151,7 +151,10 @@ async fn settings(configuration: &Configuration, service: &str, peers: Peers) ->
             password,
             inbox_prefix,
             stream_replicas: replicas,
-            stream_max_bytes: 1 << 30,
+            stream_max_bytes: configuration
+                .find("XIEZHI_NATS_STREAM_MAX_BYTES")
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(servers::nats::STREAM_MAX_BYTES),
         },
         clock: if issuer(configuration)?.simulated { ClockKind::Simulated { start: None } } else { ClockKind::Real },
         peers,

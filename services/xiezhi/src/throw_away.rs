@@ -55,8 +55,10 @@ async fn start(pack: &pack::Pack, at: Option<Timestamp>) -> anyhow::Result<cli::
     let folder = std::env::temp_dir().join(format!("xiezhi-{}", uuid::Uuid::now_v7()));
     std::fs::create_dir(&folder).with_context(|| format!("{} 无法建立 / cannot be made", folder.display()))?;
     let log = std::fs::File::create(folder.join("up.log"))?;
+    // A centre takes an empty folder only, so its data lies beside its log.
+    let data = folder.join("centre");
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["up", "--simulated", "--no-fsync", "--data"]).arg(&folder);
+    command.args(["up", "--simulated", "--no-fsync", "--data"]).arg(&data);
     if let Some(at) = at {
         command.args(["--start", &at.to_string()]);
     }
@@ -64,7 +66,7 @@ async fn start(pack: &pack::Pack, at: Option<Timestamp>) -> anyhow::Result<cli::
     let mut keep = Keep { child, folder };
     let began = Instant::now();
     let file = loop {
-        if let Ok(file) = cli::CentreFile::read(&keep.folder) {
+        if let Ok(file) = cli::CentreFile::read(&data) {
             break file;
         }
         if keep.child.try_wait()?.is_some() || began.elapsed() > PATIENCE {
@@ -75,7 +77,7 @@ async fn start(pack: &pack::Pack, at: Option<Timestamp>) -> anyhow::Result<cli::
     };
     let centre = Centre::connect(ClientOptions::new(file.grpc_address).token(file.operator_token)).await?;
     let canonical = pack.canonical_bytes()?;
-    keys::remember_pack(&keep.folder, &canonical)?;
+    keys::remember_pack(&data, &canonical)?;
     for service in SERVICES {
         let bundle = blob::upload(&centre, service, canonical.clone()).await?;
         centre
@@ -87,6 +89,6 @@ async fn start(pack: &pack::Pack, at: Option<Timestamp>) -> anyhow::Result<cli::
             })
             .await?;
     }
-    let tokens = Arc::new(Minter::open(&keep.folder)?);
+    let tokens = Arc::new(Minter::open(&data)?);
     Ok(cli::ThrowAway { centre, tokens, keep: Box::new(keep) })
 }
