@@ -12,6 +12,7 @@ pub mod derive;
 pub mod event;
 pub mod heard;
 pub mod ledger;
+pub mod record;
 pub mod refusal;
 pub mod rulebook;
 pub mod supervision_order;
