@@ -1,6 +1,7 @@
 //! A whole centre for a test: the real program, with servers and data of its own, gone when the test is over.
 
 use std::fs::{self, File, OpenOptions};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -257,6 +258,8 @@ impl House {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            // A signal to the test's whole group must not end the one that cleans up after it.
+            .process_group(0)
             .spawn()
             .context("sh")?;
         Ok(Running { centre, leash })
