@@ -9,12 +9,11 @@ use jiff::Timestamp;
 use kit::refusal::Refusal;
 use uuid::Uuid;
 use vocab::{CaseId, PowerItemCode};
-use words::write;
-use xiezhi_proto::assignment::v1 as wire;
 
 use crate::app::{Cx, act};
 use crate::rules::Rules;
 use crate::unit::Unit;
+use crate::wire::events;
 
 /// The key of events about the lists and the organisation: there is one of each.
 pub const LISTS: Uuid = Uuid::from_u128(0x7869_657a_6869_4000_8000_6c69_7374_0001);
@@ -35,13 +34,8 @@ pub fn publish(unit: &mut Unit, cx: &mut Cx, before: Option<&Rules>) -> Result<(
     let (new_rules, ended_rules) = publish_boundary_rules(unit, cx, &rules, now);
     let expired = expire_precedents(unit, &changed_in_law, &new_rules, now);
     if added + ended + ended_rules > 0 || !new_rules.is_empty() {
-        let event = wire::ListPublished {
-            pack_hash: cx.rules_hash().to_vec().into(),
-            revision: cx.rules_revision().unsigned_abs(),
-            items_added: count(added),
-            items_ended: count(ended),
-            expired_precedent_ids: expired,
-        };
+        let revision = cx.rules_revision().unsigned_abs();
+        let event = events::list_published(cx.rules_hash(), revision, count(added), count(ended), expired);
         cx.emit(LISTS, &event);
     }
     let same_organisation = before.is_some_and(|before| {
@@ -50,10 +44,7 @@ pub fn publish(unit: &mut Unit, cx: &mut Cx, before: Option<&Rules>) -> Result<(
             && before.pack.persons == rules.pack.persons
     });
     if !same_organisation {
-        let event = wire::OrganisationPublished {
-            pack_hash: cx.rules_hash().to_vec().into(),
-            effective_at: Some(write::time(now)),
-        };
+        let event = events::organisation_published(cx.rules_hash(), now);
         cx.emit(LISTS, &event);
     }
     hand_over(unit, cx, &rules)?;
@@ -171,8 +162,7 @@ pub fn disable(unit: &mut Unit, cx: &mut Cx, account: assignment_domain::account
     let now = cx.now();
     let account = account.disabled(now).map_err(crate::refusal::refuse)?;
     cx.revoke(account.id.to_string());
-    let event = wire::AccountDisabled { account_id: account.id.to_string(), disabled_at: Some(write::time(now)) };
-    cx.emit(account_key(account.id.as_str()), &event);
+    cx.emit(account_key(account.id.as_str()), &events::account_disabled(account.id.as_str(), now));
     unit.accounts.put(account.id.clone(), account);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! 主办单位与案件: escalation, the end of handling, and what stands for a case.
 
-use assignment_domain::case::{CaseStage, DecisionSource};
+use assignment_domain::case::CaseStage;
 use assignment_domain::file::Command;
 use assignment_domain::order::OrderStage;
 use kit::caller::{Call, Granted};
@@ -157,7 +157,7 @@ impl Door {
         let found = rows::list_standings(self.corridor.pool(), case.map(CaseId::uuid), after, limit + 1).await;
         let mut found = found.map_err(stored)?;
         let next_page_token = cut(&mut found, limit, |last| encode_token(&last.case.id.uuid()));
-        let responsibilities = found.iter().map(responsibility).collect();
+        let responsibilities = found.iter().map(write::responsibility).collect();
         Ok(wire::ListResponsibilitiesResponse { responsibilities, next_page_token })
     }
 
@@ -185,12 +185,11 @@ impl Door {
             cut(&mut found, limit, |last| encode_token(&(last.case, &last.task, &last.unit, last.reference)));
         let tasks = found
             .into_iter()
-            .map(|task| wire::OpenTask {
-                case_id: task.case.to_string(),
-                task_code: task.task,
-                unit_code: if task.unit == CENTRE { centre.to_string() } else { task.unit },
-                reference_id: if task.reference == task.case { String::new() } else { task.reference.to_string() },
-                due_at: task.due_at.map(time),
+            .map(|mut task| {
+                if task.unit == CENTRE {
+                    task.unit = centre.to_string();
+                }
+                write::open_task(task)
             })
             .collect();
         Ok(wire::ListOpenTasksResponse { tasks, next_page_token })
@@ -199,26 +198,3 @@ impl Door {
 
 /// What the store writes for the centre, whatever its code is.
 const CENTRE: &str = "centre";
-
-fn responsibility(standing: &rows::Standing) -> wire::Responsibility {
-    let case = &standing.case;
-    let source = case.stage.decision().map(|decision| decision.source);
-    let (determination_id, ruling_id) = match source {
-        Some(DecisionSource::Determination { id }) => (id.to_string(), String::new()),
-        Some(DecisionSource::Ruling { id }) => (String::new(), id.to_string()),
-        None => Default::default(),
-    };
-    wire::Responsibility {
-        case_id: case.id.to_string(),
-        case_no: case.case_no.clone(),
-        stage: case.stage.name().to_owned(),
-        determination_id,
-        ruling_id,
-        consultation_id: standing.consultation.map(|id| id.to_string()).unwrap_or_default(),
-        timer_armed: standing.timer_armed,
-        shares: case.stage.decision().map(|decision| write::shares(&decision.shares)).unwrap_or_default(),
-        round: case.round,
-        hops: case.hops,
-        operation_id: case.operation_id().map(|id| id.to_string()).unwrap_or_default(),
-    }
-}

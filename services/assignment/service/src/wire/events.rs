@@ -237,3 +237,30 @@ pub fn handled(file: &CaseFile, at: Timestamp) -> wire::CaseHandled {
         round: file.case.round,
     }
 }
+
+/// 清单发布.
+pub fn list_published(
+    pack_hash: [u8; 32],
+    revision: u64,
+    items_added: u32,
+    items_ended: u32,
+    expired_precedent_ids: Vec<String>,
+) -> wire::ListPublished {
+    wire::ListPublished {
+        pack_hash: pack_hash.to_vec().into(),
+        revision,
+        items_added,
+        items_ended,
+        expired_precedent_ids,
+    }
+}
+
+/// 机构发布.
+pub fn organisation_published(pack_hash: [u8; 32], at: Timestamp) -> wire::OrganisationPublished {
+    wire::OrganisationPublished { pack_hash: pack_hash.to_vec().into(), effective_at: Some(write::time(at)) }
+}
+
+/// 账号停用.
+pub fn account_disabled(account_id: &str, at: Timestamp) -> wire::AccountDisabled {
+    wire::AccountDisabled { account_id: account_id.to_owned(), disabled_at: Some(write::time(at)) }
+}

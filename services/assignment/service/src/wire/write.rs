@@ -1,6 +1,6 @@
 //! The domain's types as messages.
 
-use assignment_domain::case::{Case, Diagnosis};
+use assignment_domain::case::{Case, DecisionSource, Diagnosis};
 use assignment_domain::consultation::{Consultation, ConsultationStage, Position, Stance};
 use assignment_domain::deadline::Deadline;
 use assignment_domain::evidence::{Evidence, EvidenceFile};
@@ -15,6 +15,7 @@ use xiezhi_proto::assignment::v1 as wire;
 use xiezhi_proto::common::v1 as common;
 
 use crate::rules::Rules;
+use crate::store::read as rows;
 
 /// 依据.
 pub fn ground(ground: &Ground) -> common::Citation {
@@ -358,5 +359,45 @@ pub fn precedent(precedent: &Precedent) -> wire::Precedent {
         valid_to: day(precedent.validity.to),
         expired_at: precedent.recorded.until.map(write::time),
         expired_because: precedent.expired_because.map(|because| because.as_str().to_owned()).unwrap_or_default(),
+    }
+}
+
+/// 待办.
+pub fn open_task(task: rows::OpenTask) -> wire::OpenTask {
+    wire::OpenTask {
+        case_id: task.case.to_string(),
+        task_code: task.task,
+        unit_code: task.unit,
+        reference_id: if task.reference == task.case { String::new() } else { task.reference.to_string() },
+        due_at: task.due_at.map(write::time),
+    }
+}
+
+/// 工作文字.
+pub fn work_text(kind: String, unit_code: String, text: String, at: jiff::Timestamp) -> wire::WorkText {
+    wire::WorkText { kind, unit_code, text, written_at: Some(write::time(at)) }
+}
+
+/// 谁对案件负责.
+pub fn responsibility(standing: &rows::Standing) -> wire::Responsibility {
+    let case = &standing.case;
+    let source = case.stage.decision().map(|decision| decision.source);
+    let (determination_id, ruling_id) = match source {
+        Some(DecisionSource::Determination { id }) => (id.to_string(), String::new()),
+        Some(DecisionSource::Ruling { id }) => (String::new(), id.to_string()),
+        None => Default::default(),
+    };
+    wire::Responsibility {
+        case_id: case.id.to_string(),
+        case_no: case.case_no.clone(),
+        stage: case.stage.name().to_owned(),
+        determination_id,
+        ruling_id,
+        consultation_id: standing.consultation.map(|id| id.to_string()).unwrap_or_default(),
+        timer_armed: standing.timer_armed,
+        shares: case.stage.decision().map(|decision| shares(&decision.shares)).unwrap_or_default(),
+        round: case.round,
+        hops: case.hops,
+        operation_id: case.operation_id().map(|id| id.to_string()).unwrap_or_default(),
     }
 }
