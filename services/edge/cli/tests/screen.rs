@@ -83,7 +83,7 @@ fn is_golden(name: &str, said: &str) -> bool {
     same
 }
 
-/// Takes out what is different in every run: UUIDs and tracking codes.
+/// Takes out what is different in every run: UUIDs, tracking codes and fingerprints.
 fn settled(text: &str) -> String {
     let mut settled = String::new();
     for line in text.lines() {
@@ -97,7 +97,8 @@ fn settled(text: &str) -> String {
 
 fn is_random(word: &str) -> bool {
     let word = word.trim_end_matches(['。', ',', '.', ';']);
-    uuid::Uuid::parse_str(word).is_ok() || is_tracking_code(word)
+    let is_fingerprint = word.len() == 64 && word.chars().all(|letter| letter.is_ascii_hexdigit());
+    is_fingerprint || uuid::Uuid::parse_str(word).is_ok() || is_tracking_code(word)
 }
 
 /// Fourteen letters and digits in three groups, as `DAX3-2V3G-11FZ`.
