@@ -647,6 +647,10 @@ pub enum ClockCommand {
     },
     /// Every clock of a case, with how its due date was counted
     Show(CaseArg),
+    /// What time it is in each service, and what is due next
+    Now,
+    /// A person has found the time right after it jumped; timers fire again
+    Confirm,
     /// Turn the time of a simulated centre
     Turn {
         /// To this moment, Beijing time: 2026-03-06, or "2026-03-06 20:00"

@@ -164,6 +164,11 @@ const CHINESE: &[(&str, &str)] = &[
     ("Clocks that run, the nearest first", "在走的时钟, 先到期的在前"),
     ("Only this unit's", "只看这个单位的"),
     ("Every clock of a case, with how its due date was counted", "案件的全部时钟与到期日的算法"),
+    ("What time it is in each service, and what is due next", "各服务现在几点, 下一个到期在何时"),
+    (
+        "A person has found the time right after it jumped; timers fire again",
+        "时间跳变之后, 人工核对无误, 计时器恢复触发",
+    ),
     ("Turn the time of a simulated centre", "拨动模拟中心的时间"),
     (
         "To this moment, Beijing time: 2026-03-06, or \"2026-03-06 20:00\"",

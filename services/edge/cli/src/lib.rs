@@ -218,6 +218,8 @@ async fn with_centre(session: &Session, screen: &mut Screen, command: Command) -
         Command::SupervisionOrder(command) => verbs::closing::supervision_order(session, command).await,
         Command::Clock(ClockCommand::List { unit, limit }) => verbs::clock::list(session, unit, &limit).await,
         Command::Clock(ClockCommand::Show(case)) => verbs::clock::show(session, &case).await,
+        Command::Clock(ClockCommand::Now) => verbs::clock::now(session).await,
+        Command::Clock(ClockCommand::Confirm) => verbs::clock::confirm(session, screen).await,
         Command::Clock(ClockCommand::Turn { to, by }) => verbs::clock::turn_to(session, screen, to, by).await,
         Command::Closing(command) => verbs::closing::run(session, command).await,
         Command::Callback(command) => verbs::rating::callback(session, command).await,

@@ -1,6 +1,6 @@
 //! The operator's screen over a real centre, after the barbecue: what people read, compared with what they should read.
 //!
-//! `UPDATE_GOLDEN=1 cargo test -p cli --test screen` writes the expected texts anew.
+//! `XIEZHI_WRITE_GOLDEN=1 cargo test -p cli --test screen` writes the expected texts anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
 
 use std::path::PathBuf;
@@ -33,6 +33,7 @@ async fn every_screen_shows_the_barbecue_as_people_read_it() {
         ),
         ("list-show", vec!["list", "show", "--matter", "fume.barbecue.open_air", "--as", "centre.window1"]),
         ("bus-parked", vec!["bus", "parked", "list"]),
+        ("clock-confirm", vec!["clock", "confirm"]),
         ("journey-list", vec!["journey", "list"]),
     ] {
         let said = house.run(&arguments).await.unwrap().done().unwrap();
@@ -46,7 +47,7 @@ async fn every_screen_shows_the_barbecue_as_people_read_it() {
         differing.push("case-accept-refused");
     }
     machines_get_one_document(&house, case).await;
-    assert_eq!(differing, [""; 0], "UPDATE_GOLDEN=1 writes them anew");
+    assert_eq!(differing, [""; 0], "XIEZHI_WRITE_GOLDEN=1 writes them anew");
 }
 
 async fn machines_get_one_document(house: &House, case: &str) {
@@ -66,7 +67,7 @@ async fn machines_get_one_document(house: &House, case: &str) {
 fn is_golden(name: &str, said: &str) -> bool {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.txt"));
     let said = settled(said);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+    if std::env::var_os("XIEZHI_WRITE_GOLDEN").is_some() {
         std::fs::write(&path, &said).unwrap();
         return true;
     }

@@ -67,6 +67,8 @@ words! {
     ColumnConsultation: "会商", "consultation";
     ColumnRung: "档次", "rung";
     AnswerBy: "答复期限", "answer by";
+    ClockSuspect: "时间可疑, 计时器已停: xiezhi clock confirm", "the time is in doubt, timers stand still: xiezhi clock confirm";
+    ConfirmTime: "确认时间", "confirming the time";
     TownOfThePlace: "属地镇（街道）", "town of the place";
     WithoutClerk: "登记即受理", "accepted on registration";
     Responded: "已响应", "responded";

@@ -7,6 +7,7 @@ use client::turn::{Turn, turn};
 use pack::Pack;
 use serde_json::json as object;
 use vocab::{Citation, ClockRule, Holder, Lang as VocabLang, RuleCode, Unit, Validity};
+use xiezhi_proto::bus::v1::ConfirmClockRequest;
 use xiezhi_proto::supervision::v1 as supervision;
 use xiezhi_proto::supervision::v1::ClockView;
 
@@ -14,7 +15,7 @@ use super::{View, page_size};
 use crate::args::{CaseArg, DueArgs, LimitArg};
 use crate::failure::Failure;
 use crate::reflect::json;
-use crate::say::{Lang, Say, Word};
+use crate::say::{Lang, Say, Word, label};
 use crate::screen::{Answer, Screen, Table, time};
 use crate::session::Session;
 use crate::span::Span;
@@ -84,6 +85,50 @@ pub async fn show(session: &Session, case: &CaseArg) -> Result<Answer, Failure> 
         text.push_str(Word::Nothing.text(view.lang));
     }
     Ok(Answer::new(json(&found)?, text))
+}
+
+/// `clock now`.
+pub async fn now(session: &Session) -> Result<Answer, Failure> {
+    let clocks = client::rest::clocks(&session.centre).await?;
+    let lang = session.lang;
+    let words = [Word::ColumnService, Word::ColumnTime, Word::ColumnState, Word::ColumnDue];
+    let mut table = Table::with_heading(words.map(|word| word.text(lang)));
+    let mut told = serde_json::Map::new();
+    for service in client::SERVICES {
+        let Some(clock) = clocks.get(service) else { continue };
+        let now = client::moment(clock.now.as_ref()).unwrap_or_default();
+        let due = client::moment(clock.earliest_due_at.as_ref());
+        let kind = label(&format!("clock.{}", clock.kind), lang).to_owned();
+        let state = if clock.suspect { format!("{kind} · {}", Word::ClockSuspect.text(lang)) } else { kind };
+        table.row([
+            label(&format!("service.{service}"), lang).to_owned(),
+            time::moment(now, now, lang),
+            state,
+            due.map_or_else(String::new, |due| time::moment(due, now, lang)),
+        ]);
+        told.insert(service.to_owned(), json(clock)?);
+    }
+    Ok(Answer::new(object!({ "clocks": told }), table.render()))
+}
+
+/// `clock confirm`: every service whose clock stopped its timers after a jump.
+pub async fn confirm(session: &Session, screen: &mut Screen) -> Result<Answer, Failure> {
+    let centre = &session.centre;
+    let clocks = client::rest::clocks(centre).await?;
+    let is_suspect = |service: &&str| clocks.get(*service).is_some_and(|clock| clock.suspect);
+    let suspect: Vec<&str> = client::SERVICES.into_iter().filter(is_suspect).collect();
+    if suspect.is_empty() {
+        return Ok(Answer::new(object!({ "confirmed": suspect }), Word::Nothing.text(session.lang)));
+    }
+    // What is overdue by the new time fires at once and cannot be called back.
+    let what = format!("{} {}", Word::ConfirmTime.text(session.lang), suspect.join(" "));
+    screen.sure(what.clone())?;
+    for service in &suspect {
+        let service = *service;
+        let request = ConfirmClockRequest { service: service.to_owned() };
+        centre.read(|| call!(centre.bus(service).confirm_clock(request.clone()))).await?;
+    }
+    Ok(Answer::new(object!({ "confirmed": suspect }), Say::Done { what }.text(session.lang)))
 }
 
 /// `clock turn`.
