@@ -1,0 +1,96 @@
+//! `journey …`, `verify`, `bus …`, `pack …`: the centre itself.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `journey …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum JourneyCommand {
+    /// The journeys of the pack
+    List,
+    /// Play a journey and check its outcome
+    Run(JourneyRunArgs),
+}
+
+/// Which journey, and where.
+#[derive(Debug, Clone, Args)]
+pub struct JourneyRunArgs {
+    /// Its name
+    pub name: String,
+    /// On the running centre, even if the journey turns its time
+    #[arg(long)]
+    pub here: bool,
+    /// Read it from this file instead of the pack
+    #[arg(long)]
+    pub file: Option<PathBuf>,
+}
+
+/// What to verify with.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// How long the centre may take to come to rest, in seconds
+    #[arg(long, default_value_t = 30)]
+    pub rest_within: u64,
+    /// A file of commands that clients know to be answered, one "service command_id" a line
+    #[arg(long)]
+    pub history: Option<PathBuf>,
+}
+
+/// `bus …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum BusCommand {
+    /// Events that wait for an earlier fact or for a person
+    #[command(subcommand)]
+    Parked(ParkedCommand),
+    /// How far each consumer has come
+    Cursors,
+}
+
+/// `bus parked …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum ParkedCommand {
+    /// What waits, and why
+    List {
+        /// Decided ones as well
+        #[arg(long)]
+        all: bool,
+    },
+    /// Try one again now
+    Retry(ParkedArgs),
+    /// Leave one out for ever
+    Skip(ParkedArgs),
+}
+
+/// Which parked event, and why it is decided so.
+#[derive(Debug, Clone, Args)]
+pub struct ParkedArgs {
+    /// CONSUMER/PRODUCER/POSITION, as `bus parked list` shows it
+    pub event: String,
+    /// Why; kept in the audit
+    #[arg(long)]
+    pub why: String,
+}
+
+/// `pack …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum PackCommand {
+    /// Read a pack and tell every mistake; needs no centre
+    Check {
+        /// Its directory
+        directory: PathBuf,
+    },
+    /// Put a pack in force in all five services
+    Apply {
+        /// Its directory
+        directory: PathBuf,
+    },
+    /// What a pack would change
+    Diff {
+        /// Its directory
+        directory: PathBuf,
+        /// Another directory to compare with; the pack in force where it is left out
+        #[arg(long)]
+        against: Option<PathBuf>,
+    },
+}

@@ -1,0 +1,105 @@
+//! What can be typed: noun, then verb.
+
+mod case;
+mod centre;
+mod evaluation;
+mod operation;
+mod responsibility;
+mod supervision;
+
+use clap::{Args, Subcommand};
+
+pub use case::{AcceptArgs, CaseCommand, CaseListArgs, DeclineArgs, RegisterArgs};
+pub use centre::{BusCommand, JourneyCommand, JourneyRunArgs, PackCommand, ParkedArgs, ParkedCommand, VerifyArgs};
+pub use evaluation::{CallbackCommand, RatesCommand};
+pub use operation::{OperationArg, OperationCommand, ReasonArgs, TermsArgs};
+pub use responsibility::{
+    ConsultationCommand, DeterminationCommand, DiagnosisCommand, ListCommand, OrderArg, WorkOrderCommand,
+};
+pub use supervision::{ClockCommand, ClosingCommand, DueArgs, SupervisionOrderCommand};
+
+/// The operator's verbs.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Cases: from registration to the answer
+    #[command(subcommand)]
+    Case(CaseCommand),
+    /// The centre's diagnosis before acceptance
+    #[command(subcommand)]
+    Diagnosis(DiagnosisCommand),
+    /// What the lists say of a case, with the proof
+    #[command(subcommand)]
+    Determination(DeterminationCommand),
+    /// Disputes about who is responsible
+    #[command(subcommand)]
+    Consultation(ConsultationCommand),
+    /// Work orders: each unit's share of a case
+    #[command(subcommand)]
+    WorkOrder(WorkOrderCommand),
+    /// Joint operations
+    #[command(subcommand)]
+    Operation(OperationCommand),
+    /// Reminders, urgings and supervision orders
+    #[command(subcommand)]
+    SupervisionOrder(SupervisionOrderCommand),
+    /// Clocks of cases, and the time of a simulated centre
+    #[command(subcommand)]
+    Clock(ClockCommand),
+    /// Closing proofs
+    #[command(subcommand)]
+    Closing(ClosingCommand),
+    /// Call-backs to complainants
+    #[command(subcommand)]
+    Callback(CallbackCommand),
+    /// Response, resolution and satisfaction
+    #[command(subcommand)]
+    Rates(RatesCommand),
+    /// The power and responsibility lists
+    #[command(subcommand)]
+    List(ListCommand),
+    /// Stories that run through the public API
+    #[command(subcommand)]
+    Journey(JourneyCommand),
+    /// Check the invariants through public APIs
+    Verify(VerifyArgs),
+    /// The bus behind the services
+    #[command(subcommand)]
+    Bus(BusCommand),
+    /// County packs
+    #[command(subcommand)]
+    Pack(PackCommand),
+    /// Completions for a shell, on stdout
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// A case, by number or UUID.
+#[derive(Debug, Clone, Args)]
+pub struct CaseArg {
+    /// The case: JS-2026-000123, or its UUID
+    pub case: String,
+}
+
+/// How long a list may be.
+#[derive(Debug, Clone, Args)]
+pub struct LimitArg {
+    /// At most so many
+    #[arg(long, default_value_t = 50)]
+    pub limit: u32,
+}
+
+/// An item of a list, or an article.
+#[derive(Debug, Clone, Args)]
+pub struct CitationArgs {
+    /// The item of the list
+    #[arg(long)]
+    pub item: Option<String>,
+    /// The law
+    #[arg(long)]
+    pub law: Option<String>,
+    /// The article
+    #[arg(long)]
+    pub article: Option<String>,
+}

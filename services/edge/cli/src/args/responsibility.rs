@@ -1,0 +1,208 @@
+//! `diagnosis …`, `determination …`, `consultation …`, `work-order …`, `list …`: who is responsible.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{CaseArg, CitationArgs, LimitArg};
+use crate::choice::{Choice, choice};
+
+/// `diagnosis …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum DiagnosisCommand {
+    /// What the lists and the asked units say
+    Show(CaseArg),
+    /// An asked unit answers
+    Answer {
+        #[command(flatten)]
+        case: CaseArg,
+        /// Whose it is
+        #[arg(long, value_parser = choice("xiezhi.assignment.v1.Stance"))]
+        stance: Choice,
+        #[command(flatten)]
+        citation: CitationArgs,
+        /// The reasons
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// End the diagnosis; silence is recorded
+    Make {
+        #[command(flatten)]
+        case: CaseArg,
+        /// A note
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+}
+
+/// `determination …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum DeterminationCommand {
+    /// Who owes what, and what that rests on
+    Show(CaseArg),
+}
+
+/// `consultation …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConsultationCommand {
+    /// Consultations, newest first
+    List {
+        /// Only open ones
+        #[arg(long)]
+        open: bool,
+        #[command(flatten)]
+        limit: LimitArg,
+    },
+    /// One consultation with the positions taken
+    Show {
+        /// The consultation, or its case
+        consultation: String,
+    },
+    /// Take a position
+    Position {
+        /// The consultation, or its case
+        consultation: String,
+        /// Whose it is
+        #[arg(long, value_parser = choice("xiezhi.assignment.v1.Stance"))]
+        stance: Choice,
+        #[command(flatten)]
+        citation: CitationArgs,
+        /// The reasons
+        #[arg(long)]
+        reason: String,
+    },
+    /// End a consultation with a binding ruling
+    Rule {
+        /// The consultation, or its case
+        consultation: String,
+        /// A share, the lead first: UNIT:DUTY:ITEM, e.g. ZF:punish:PI012; may be repeated
+        #[arg(long = "share", required = true)]
+        shares: Vec<String>,
+        /// The grounds
+        #[arg(long)]
+        grounds: String,
+        /// How far it reaches as a precedent
+        #[arg(long, default_value = "town", value_parser = choice("xiezhi.assignment.v1.PrecedentScope"))]
+        scope: Choice,
+    },
+}
+
+/// A work order.
+#[derive(Debug, Clone, Args)]
+pub struct OrderArg {
+    /// The order: CASE/UNIT, e.g. JS-2026-000123/HB, or its UUID
+    pub order: String,
+}
+
+/// `work-order …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum WorkOrderCommand {
+    /// Work orders in the order of dispatch
+    List {
+        /// Only of this case
+        #[arg(long)]
+        case: Option<String>,
+        /// Only of this unit
+        #[arg(long)]
+        unit: Option<String>,
+        /// Only open ones
+        #[arg(long)]
+        open: bool,
+        #[command(flatten)]
+        limit: LimitArg,
+    },
+    /// One work order with what was written about it
+    Show(OrderArg),
+    /// Acknowledge
+    Acknowledge(OrderArg),
+    /// Object, with a cited reason, within five working days
+    Object {
+        #[command(flatten)]
+        order: OrderArg,
+        #[command(flatten)]
+        citation: CitationArgs,
+        /// The reasons
+        #[arg(long)]
+        reason: String,
+    },
+    /// Decide an objection
+    DecideObjection {
+        #[command(flatten)]
+        order: OrderArg,
+        /// The unit is right
+        #[arg(long)]
+        upheld: bool,
+        /// The grounds
+        #[arg(long)]
+        grounds: String,
+    },
+    /// Report progress
+    Report {
+        #[command(flatten)]
+        order: OrderArg,
+        /// What was done
+        #[arg(long)]
+        text: String,
+    },
+    /// Complete, with evidence
+    Complete {
+        #[command(flatten)]
+        order: OrderArg,
+        /// What came of it
+        #[arg(long, value_parser = choice("xiezhi.assignment.v1.Outcome"))]
+        outcome: Choice,
+        /// A file of evidence; may be repeated
+        #[arg(long = "evidence", required = true)]
+        evidence: Vec<PathBuf>,
+        /// A note
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// The lead cannot solve the case alone
+    Escalate {
+        #[command(flatten)]
+        case: CaseArg,
+        /// several_duties, duties_connect or one_object_checks
+        #[arg(long, default_value = "several_duties")]
+        ground: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+        /// Another unit to invite; may be repeated
+        #[arg(long = "invite")]
+        invite: Vec<String>,
+    },
+    /// The lead concludes the case and writes the reply
+    CompleteCase {
+        #[command(flatten)]
+        case: CaseArg,
+        /// supported, explained or not_supported
+        #[arg(long)]
+        conclusion: String,
+        /// The reply to the complainants
+        #[arg(long)]
+        reply: String,
+    },
+}
+
+/// `list …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum ListCommand {
+    /// Items of the lists
+    Show {
+        /// Only about this matter
+        #[arg(long, default_value = "")]
+        matter: String,
+        /// Only of this unit
+        #[arg(long, default_value = "")]
+        unit: String,
+        /// Valid on this day
+        #[arg(long, default_value = "")]
+        on: String,
+        /// Only this list
+        #[arg(long, value_parser = choice("xiezhi.assignment.v1.ItemKind"))]
+        kind: Option<Choice>,
+        #[command(flatten)]
+        limit: LimitArg,
+    },
+}
