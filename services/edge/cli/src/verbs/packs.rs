@@ -146,6 +146,8 @@ fn changes(old: &Value, new: &Value) -> Vec<Change> {
             found.push(change(part, entry, "removed"));
         }
     }
+    // The order the parts come in is the serializer's, and no reader's.
+    found.sort_by(|one, other| (&one.part, &one.entry).cmp(&(&other.part, &other.entry)));
     found
 }
 
@@ -193,8 +195,8 @@ mod tests {
         let expected = [
             row("ladder", "quiet", "changed"),
             row("units", "A", "changed"),
-            row("units", "C", "added"),
             row("units", "B", "removed"),
+            row("units", "C", "added"),
         ];
         assert_eq!(told, expected);
     }
