@@ -35,7 +35,7 @@ impl FromStr for CaseNumber {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let wrong = || Malformed::new("case number", text, "not like JS-2026-000123");
+        let wrong = || Malformed::new("case number", "not like JS-2026-000123");
         let mut parts = text.split('-');
         let (Some(prefix), Some(year), Some(nth), None) = (parts.next(), parts.next(), parts.next(), parts.next())
         else {
@@ -110,7 +110,7 @@ impl FromStr for TrackingCode {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let wrong = || Malformed::new("tracking code", "", "it has twelve letters and digits");
+        let wrong = || Malformed::new("tracking code", "it has twelve letters and digits");
         if text.len() > 40 {
             return Err(wrong());
         }

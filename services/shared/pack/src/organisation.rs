@@ -201,6 +201,6 @@ impl std::str::FromStr for AccountRole {
         ];
         all.into_iter()
             .find(|role| role.as_str() == text)
-            .ok_or_else(|| vocab::Malformed::new("account role", text, "not in the list"))
+            .ok_or_else(|| vocab::Malformed::new("account role", "not in the list"))
     }
 }

@@ -57,7 +57,7 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self, Malformed> {
                 match text {
                     $($code => Ok(Self::$variant),)+
-                    _ => Err(Malformed::new($kind, text, "not in the list")),
+                    _ => Err(Malformed::new($kind, "not in the list")),
                 }
             }
         }

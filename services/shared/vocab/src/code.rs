@@ -12,7 +12,7 @@ use crate::Malformed;
 pub const MAX_CODE_BYTES: usize = 64;
 
 fn check_code(kind: &'static str, text: &str) -> Result<(), Malformed> {
-    let wrong = |reason| Err(Malformed::new(kind, text, reason));
+    let wrong = |reason| Err(Malformed::new(kind, reason));
     if text.is_empty() {
         return wrong("it is empty");
     }
@@ -30,7 +30,7 @@ fn check_region(kind: &'static str, text: &str) -> Result<(), Malformed> {
     if digits && matches!(text.len(), 9 | 12) {
         return Ok(());
     }
-    Err(Malformed::new(kind, text, "a town has 9 digits, a village 12"))
+    Err(Malformed::new(kind, "a town has 9 digits, a village 12"))
 }
 
 macro_rules! codes {
@@ -209,8 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn an_error_never_echoes_a_whole_document() {
-        let error = RuleCode::new("长".repeat(10_000)).unwrap_err();
-        assert!(error.value.chars().count() <= 80);
+    fn an_error_does_not_repeat_what_was_put_in_place_of_a_code() {
+        let error = RuleCode::new("欧阳某某").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("欧阳"), "{error:?}");
     }
 }

@@ -63,7 +63,7 @@ impl std::str::FromStr for Unit {
             "workhour" => Ok(Self::Workhour),
             "day" => Ok(Self::Day),
             "workday" => Ok(Self::Workday),
-            _ => Err(crate::Malformed::new("unit", text, "one of minute, hour, workhour, day, workday")),
+            _ => Err(crate::Malformed::new("unit", "one of minute, hour, workhour, day, workday")),
         }
     }
 }

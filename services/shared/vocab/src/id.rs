@@ -51,7 +51,7 @@ macro_rules! ids {
             type Err = Malformed;
 
             fn from_str(text: &str) -> Result<Self, Malformed> {
-                Uuid::try_parse(text).map(Self).map_err(|_| Malformed::new($kind, text, "not a UUID"))
+                Uuid::try_parse(text).map(Self).map_err(|_| Malformed::new($kind, "not a UUID"))
             }
         }
     )+};
@@ -130,7 +130,7 @@ impl FromStr for BlobRef {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let wrong = |reason| Malformed::new("blob reference", text, reason);
+        let wrong = |reason| Malformed::new("blob reference", reason);
         let digits = text.as_bytes();
         if digits.len() != 64 {
             return Err(wrong("not 64 hexadecimal digits"));

@@ -30,22 +30,21 @@ pub use id::{
 pub use list::{Body, Condition, Operand, Operator, Scope, Truth, Validity};
 pub use text::{Lang, TextProblem};
 
-/// A word that does not have the shape its kind demands.
+/// A word that does not have the shape its kind demands. It does not repeat the word: somebody may have put a person's
+/// name or number there, and an error travels further than its cause.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("“{value}” is no valid {kind}: {reason}")]
+#[error("is no valid {kind}: {reason}")]
 pub struct Malformed {
     /// The kind of word expected, e.g. `region code`.
     pub kind: &'static str,
-    /// What was given, shortened.
-    pub value: String,
     /// What is wrong with it.
     pub reason: &'static str,
 }
 
 impl Malformed {
-    /// Names the fault; a long value is shortened so that an error never echoes a whole document.
+    /// Names the fault.
     #[must_use]
-    pub fn new(kind: &'static str, value: &str, reason: &'static str) -> Self {
-        Self { kind, value: value.chars().take(80).collect(), reason }
+    pub fn new(kind: &'static str, reason: &'static str) -> Self {
+        Self { kind, reason }
     }
 }
