@@ -303,7 +303,7 @@ const HEARERS: &[(&str, &[&str])] = &[
     ("supervision.clocks.warned", &["scheduling"]),
     ("supervision.clocks.breached", &["scheduling", "evaluation"]),
     ("supervision.clocks.paused", &["scheduling"]),
-    ("supervision.clocks.extended", &["assignment", "scheduling"]),
+    ("supervision.clocks.extended", &["intake", "assignment", "scheduling"]),
     ("supervision.clocks.moved", &["assignment", "scheduling"]),
     ("supervision.clocks.stopped", &["scheduling"]),
     ("supervision.supervision_order.issued", &["assignment"]),

@@ -13,7 +13,7 @@ use crate::event::Event;
 use crate::notice::NoticeKind;
 use crate::number::{CaseNumber, TrackingCode};
 use crate::refusal::Refusal;
-use crate::stage::{Acceptance, Handling, Receipt, Stage, StageName};
+use crate::stage::{Acceptance, Extension, Handling, Receipt, Stage, StageName};
 
 /// 诊断建议: how the centre's diagnosis would have the case handled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +64,9 @@ pub struct Case {
     /// When the complainant of a head took the request back while others' go on.
     #[serde(default)]
     pub complainant_left_at: Option<Timestamp>,
+    /// The last extension of this round, of which the complainant was told.
+    #[serde(default)]
+    pub extension: Option<Extension>,
     /// When the complainant's key was destroyed.
     #[serde(default)]
     pub forgotten_at: Option<Timestamp>,
@@ -140,16 +143,30 @@ impl Case {
                 Stage::Accepted(acceptance) | Stage::Handled { acceptance, .. } | Stage::Closed { acceptance, .. },
                 Command::Reopen { rated, cause, to },
             ) => self.reopen(acceptance.round, rated, cause, to),
+            (
+                Stage::Accepted(acceptance) | Stage::Handled { acceptance, .. },
+                Command::Extend { extension, notice },
+            ) => {
+                let round = acceptance.round;
+                let served = Event::NoticeServed { notice, kind: NoticeKind::Extension, round };
+                Ok(vec![Event::Extended { extension }, served])
+            }
             // The case has ended here; whoever said this will hear so.
             (
                 Stage::Declined { .. } | Stage::RoutedAway { .. } | Stage::Withdrawn { .. },
                 Command::Diagnose { .. }
                 | Command::Involve { .. }
                 | Command::Answer { .. }
+                | Command::Extend { .. }
                 | Command::Close { .. }
                 | Command::Reopen { .. },
             )
-            | (Stage::Closed { .. }, Command::Diagnose { .. } | Command::Involve { .. }) => Ok(Vec::new()),
+            | (
+                Stage::Closed { .. },
+                Command::Diagnose { .. } | Command::Involve { .. } | Command::Extend { .. },
+            )
+            // A clock of before it was handed over; it has stopped since.
+            | (Stage::Registered { .. }, Command::Extend { .. }) => Ok(Vec::new()),
             (_, Command::ConfirmMask) => Ok(vec![Event::MaskConfirmed]),
             (stage, Command::Forget) => self.forget(stage),
             (stage, command) => Err(Refusal::OutOfTurn { stage: stage.name(), verb: command.verb() }),
@@ -279,6 +296,7 @@ impl Case {
                 }
             }
             Event::NoticeServed { .. } => {}
+            Event::Extended { extension } => self.extension = Some(extension.clone()),
             Event::Diagnosed { suggestion, units } => {
                 self.suggestion = Some(suggestion.clone());
                 self.participants.extend(units.iter().cloned());
@@ -295,6 +313,7 @@ impl Case {
                 }
             }
             Event::Reopened { round, .. } => {
+                self.extension = None;
                 if let Some(acceptance) = self.stage.acceptance().cloned() {
                     self.stage = Stage::Accepted(Acceptance { round: *round, round_since: at, ..acceptance });
                 }

@@ -7,7 +7,7 @@ use vocab::{CaseId, FactCode, FactValue, HandlingMode, NoticeId, Track, UnitCode
 
 use crate::case::Suggestion;
 use crate::ground::Verdict;
-use crate::stage::{Handling, ReturnReason};
+use crate::stage::{Extension, Handling, ReturnReason};
 
 /// What can be asked of a case. Notices have their ids before they exist, so that deciding stays pure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,13 @@ pub enum Command {
         /// The round that ended.
         round: u32,
     },
+    /// 延期: a clock of the case got more time, and its complainant is told (信访工作条例 art. 34).
+    Extend {
+        /// What was extended.
+        extension: Extension,
+        /// The notice to serve.
+        notice: NoticeId,
+    },
     /// 结案: a second unit approved.
     Close {
         /// The round that is closed.
@@ -121,6 +128,8 @@ pub enum Verb {
     Involve,
     /// 答复.
     Answer,
+    /// 延期.
+    Extend,
     /// 办结.
     Close,
     /// 重新办理.
@@ -148,6 +157,7 @@ impl Verb {
             Self::Diagnose => "诊断",
             Self::Involve => "交办",
             Self::Answer => "答复",
+            Self::Extend => "延期",
             Self::Close => "办结",
             Self::Reopen => "重新办理",
             Self::ConfirmMask => "确认隐名文本",
@@ -170,6 +180,7 @@ impl Verb {
             Self::Diagnose => "diagnosed",
             Self::Involve => "shared out",
             Self::Answer => "answered",
+            Self::Extend => "given more time",
             Self::Close => "closed",
             Self::Reopen => "reopened",
             Self::ConfirmMask => "given a masked text",
@@ -194,6 +205,7 @@ impl Command {
             Self::Diagnose { .. } => Verb::Diagnose,
             Self::Involve { .. } => Verb::Involve,
             Self::Answer { .. } => Verb::Answer,
+            Self::Extend { .. } => Verb::Extend,
             Self::Close { .. } => Verb::Close,
             Self::Reopen { .. } => Verb::Reopen,
             Self::ConfirmMask => Verb::ConfirmMask,

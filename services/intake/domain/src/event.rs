@@ -8,7 +8,7 @@ use crate::case::Suggestion;
 use crate::cluster::Link;
 use crate::ground::Verdict;
 use crate::notice::NoticeKind;
-use crate::stage::{Acceptance, Handling, Receipt, ReturnReason};
+use crate::stage::{Acceptance, Extension, Handling, Receipt, ReturnReason};
 
 /// What has happened to a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,11 @@ pub enum Event {
     Answered {
         /// How.
         handling: Handling,
+    },
+    /// 延期.
+    Extended {
+        /// What.
+        extension: Extension,
     },
     /// 结案.
     Closed {

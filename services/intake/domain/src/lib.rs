@@ -24,4 +24,4 @@ pub use mask::{Known, mask};
 pub use notice::{Delivery, NoticeKind, fill};
 pub use number::{CaseNumber, TrackingCode};
 pub use refusal::Refusal;
-pub use stage::{Acceptance, Handling, Receipt, ReturnReason, Stage, StageName};
+pub use stage::{Acceptance, Extension, Handling, Receipt, ReturnReason, Stage, StageName};

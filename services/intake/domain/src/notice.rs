@@ -15,13 +15,15 @@ pub enum NoticeKind {
     Decline,
     /// 转送告知书.
     Route,
+    /// 延期告知书.
+    Extension,
     /// 答复.
     Reply,
 }
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[Self::Acceptance, Self::Decline, Self::Route, Self::Reply];
+    pub const ALL: &'static [Self] = &[Self::Acceptance, Self::Decline, Self::Route, Self::Extension, Self::Reply];
 
     /// The code, as it is stored.
     #[must_use]
@@ -30,6 +32,7 @@ impl NoticeKind {
             Self::Acceptance => "acceptance",
             Self::Decline => "decline",
             Self::Route => "route",
+            Self::Extension => "extension",
             Self::Reply => "reply",
         }
     }

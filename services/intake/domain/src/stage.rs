@@ -1,8 +1,9 @@
 //! 阶段: how far a case is. Each stage carries the facts that are true in it and no others.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use vocab::{HandlingMode, NoticeId, Track, UnitCode};
+use vocab::{HandlingMode, NoticeId, RuleCode, Track, UnitCode};
 
 use crate::ground::Verdict;
 
@@ -32,6 +33,17 @@ pub struct Handling {
     pub conclusion: String,
     /// The reply.
     pub notice: NoticeId,
+}
+
+/// 延期: more time for a clock of the case, as its unit's head allowed it once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extension {
+    /// The clock's rule.
+    pub rule: RuleCode,
+    /// The unit that owes it and whose head allowed it.
+    pub unit: UnitCode,
+    /// The last day that is now in time.
+    pub due_on: Date,
 }
 
 /// 移送回执: the other authority's signature.

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use intake_domain::cluster::{CatchUp, join};
 use intake_domain::{
-    Acceptance, Case, CaseNumber, Handling, Link, LinkKind, NoticeKind, Receipt, ReturnReason, Stage, StageName,
-    TrackingCode, Verdict,
+    Acceptance, Case, CaseNumber, Extension, Handling, Link, LinkKind, NoticeKind, Receipt, ReturnReason, Stage,
+    StageName, TrackingCode, Verdict,
 };
 use intake_domain::{Command, Event, Refusal, Suggestion, Verb};
+use jiff::civil::date;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -59,6 +60,10 @@ fn handling() -> Handling {
     Handling { at: later(10), lead: "ZF".parse().unwrap(), conclusion: "supported".into(), notice: notice(9) }
 }
 
+fn extension() -> Extension {
+    Extension { rule: "petition.finish".parse().unwrap(), unit: "ZF".parse().unwrap(), due_on: date(2026, 6, 1) }
+}
+
 fn stage(name: StageName) -> Stage {
     match name {
         StageName::Registered => Stage::Registered { since: noon() },
@@ -87,6 +92,7 @@ fn a_case(stage: Stage) -> Case {
         participants: BTreeSet::new(),
         suggestion: None,
         complainant_left_at: None,
+        extension: None,
         forgotten_at: None,
         stage,
     }
@@ -107,6 +113,7 @@ fn commands() -> Vec<Command> {
         },
         Command::Involve { units: BTreeSet::from(["GA".parse().unwrap()]) },
         Command::Answer { handling: handling(), round: 1 },
+        Command::Extend { extension: extension(), notice: notice(2) },
         Command::Close { round: 1 },
         Command::Reopen { rated: Some(1), cause: "x".into(), to: 2 },
         Command::ConfirmMask,
@@ -145,6 +152,7 @@ fn every_stage_meets_every_command() {
         (Diagnose,    ["=",           "=",         "=",      "-",      "-",          "-",        "-"]),
         (Involve,     ["=",           "=",         "=",      "-",      "-",          "-",        "-"]),
         (Answer,      ["x",           "handled",   "=",      "-",      "-",          "-",        "-"]),
+        (Extend,      ["-",           "=",         "=",      "-",      "-",          "-",        "-"]),
         (Close,       ["x",           "…",         "closed", "-",      "-",          "-",        "-"]),
         (Reopen,      ["x",           "x",         "x",      "-",      "-",          "accepted", "-"]),
         (ConfirmMask, ["=",           "=",         "=",      "=",      "=",          "=",        "="]),
@@ -193,6 +201,19 @@ fn every_decision_about_a_complainant_comes_with_its_notice() {
             "{events:?}"
         );
     }
+}
+
+#[test]
+fn more_time_is_told_and_ends_with_its_round() {
+    let accepted = a_case(stage(StageName::Accepted));
+    let extend = Command::Extend { extension: extension(), notice: notice(2) };
+    let events = accepted.decide(extend, noon()).unwrap();
+    let served = Event::NoticeServed { notice: notice(2), kind: NoticeKind::Extension, round: 1 };
+    assert_eq!(events, [Event::Extended { extension: extension() }, served]);
+    let longer = accepted.apply_all(&events, noon());
+    assert_eq!(longer.extension, Some(extension()));
+    let reopened = longer.apply(&Event::Reopened { round: 2, cause: "x".into() }, later(9));
+    assert_eq!(reopened.extension, None);
 }
 
 #[test]

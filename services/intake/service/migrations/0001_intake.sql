@@ -151,7 +151,7 @@ CREATE TABLE reveal_quota (
 CREATE TABLE notice (
   id uuid PRIMARY KEY,
   case_id uuid NOT NULL REFERENCES cases,
-  kind text NOT NULL CHECK (kind IN ('acceptance', 'decline', 'route', 'reply')),
+  kind text NOT NULL CHECK (kind IN ('acceptance', 'decline', 'route', 'extension', 'reply')),
   round int NOT NULL CHECK (round >= 0),
   delivery text NOT NULL CHECK (delivery IN ('on_the_spot', 'public_query')),
   template text NOT NULL,

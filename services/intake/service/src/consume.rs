@@ -15,6 +15,7 @@ pub fn keys_of(envelope: &Envelope) -> Result<Keys<Needs>, Failed> {
         Heard::Diagnosis { case, .. }
         | Heard::Involved { case, .. }
         | Heard::Handled { case, .. }
+        | Heard::Extended { case, .. }
         | Heard::ClosingApproved { case, .. }
         | Heard::Reopen { case, .. } => cluster(case.uuid()),
         Heard::AccountDisabled { .. } | Heard::Nothing => Keys::default(),

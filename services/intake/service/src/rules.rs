@@ -8,7 +8,7 @@ use kit::refusal::Violation;
 use pack::{DeclineCode, FactKind, Label, NoClerkClass, Pack, Template};
 use vocab::calendar::day_of;
 use vocab::{
-    Applies, CaseFacts, ClockRule, Condition, FactCode, FactValue, Holder, Lang, MatterCode, ObjectTypeCode,
+    Applies, CaseFacts, Citation, ClockRule, Condition, FactCode, FactValue, Holder, Lang, MatterCode, ObjectTypeCode,
     RegionCode, RuleCode, TemplateCode, Truth, UnitCode,
 };
 
@@ -154,6 +154,12 @@ impl Rules {
             .filter_map(|rule| vocab::due(rule, acceptance.at, &self.pack.calendar, &[]).ok())
             .map(|due| due.rolled_on)
             .min()
+    }
+
+    /// The article that lets a clock run longer.
+    #[must_use]
+    pub fn extension_citation(&self, rule: &RuleCode) -> Option<Citation> {
+        Some(self.pack.clock_rule(rule)?.extension.as_ref()?.citation.clone())
     }
 
     /// The template with this code.

@@ -21,6 +21,10 @@ pub fn follow(unit: &mut Unit, cx: &mut Context<Rules>, heard: Heard) -> Result<
         Heard::Handled { case, lead, conclusion, at, round } => {
             handled(unit, cx, case, &Handling { at, lead, conclusion, notice: new_notice(cx) }, round)
         }
+        Heard::Extended { case, extensions } => extensions.into_iter().try_for_each(|extension| {
+            let notice = new_notice(cx);
+            one(unit, cx, case, Command::Extend { extension, notice }).map(|_| ())
+        }),
         Heard::ClosingApproved { case, round } => closed(unit, cx, case, round),
         Heard::Reopen { case, rated, cause } => reopen(unit, cx, case, rated, cause),
         Heard::AccountDisabled { account } => {

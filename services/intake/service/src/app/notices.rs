@@ -14,6 +14,8 @@ use crate::unit::{Notice, NoticeContent};
 
 /// The template of a notice of acceptance.
 const ACCEPTANCE: &str = "notice.acceptance";
+/// The template of a notice of extension.
+const EXTENSION: &str = "notice.extension";
 /// The template of a reply.
 const REPLY: &str = "notice.reply";
 
@@ -27,6 +29,9 @@ pub fn write(rules: &Rules, case: &Case, notice: NoticeId, kind: NoticeKind, rou
         None => plain(kind),
     };
     citations.extend(case.stage.verdict().map(|verdict| verdict.citation.clone()));
+    if kind == NoticeKind::Extension {
+        citations.extend(case.extension.as_ref().and_then(|extension| rules.extension_citation(&extension.rule)));
+    }
     citations.dedup();
     let (zh, en) = (values(rules, case, &citations, at, Lang::Zh), values(rules, case, &citations, at, Lang::En));
     Notice {
@@ -50,6 +55,7 @@ pub fn write(rules: &Rules, case: &Case, notice: NoticeId, kind: NoticeKind, rou
 fn template_code(rules: &Rules, case: &Case, kind: NoticeKind) -> String {
     match kind {
         NoticeKind::Acceptance => ACCEPTANCE.to_owned(),
+        NoticeKind::Extension => EXTENSION.to_owned(),
         NoticeKind::Reply => REPLY.to_owned(),
         NoticeKind::Decline | NoticeKind::Route => case
             .stage
@@ -82,6 +88,13 @@ fn plain(kind: NoticeKind) -> (Label, Label, Vec<Citation>) {
             label(
                 "您反映的事项 {case_no} 已于 {handed_on} 移送, 理由: {ground}。依据: {citation}。途径说明: {route}。",
                 "Your matter {case_no} was handed over on {handed_on}: {ground}. Basis: {citation}. About the way: {route}.",
+            ),
+        ),
+        NoticeKind::Extension => (
+            label("延期告知书", "Notice of extension"),
+            label(
+                "您反映的事项 {case_no} 因 {reason} 延长办理, 新的期限为 {due_on}。依据: {citation}。",
+                "Your matter {case_no} takes longer because {reason}; it is now due by {due_on}. Basis: {citation}.",
             ),
         ),
         NoticeKind::Reply => (
@@ -134,6 +147,13 @@ fn values(
             (None, None) => pick("依职责清单确定的单位", "the unit the lists determine"),
         };
         values.insert("lead_unit", lead);
+    }
+    if let Some(extension) = &case.extension {
+        values.insert("due_on", day(extension.due_on, lang));
+        // The article's own words: why it is complicated is a person's text, and stays with supervision.
+        values.insert("reason", pick("情况复杂", "the circumstances are complicated"));
+        let unit = rules.unit_name(&extension.unit, lang);
+        values.insert("approved_by", pick(&format!("{unit}负责人"), &format!("the head of {unit}")));
     }
     if let Some(handling) = case.stage.handling() {
         values.insert("opinion", conclusion(&handling.conclusion, lang));

@@ -98,6 +98,7 @@ pub fn register(unit: &mut Unit, cx: &mut Context<Rules>, wanted: &Registration)
         participants: Default::default(),
         suggestion: None,
         complainant_left_at: None,
+        extension: None,
         forgotten_at: None,
         stage: Stage::Registered { since: at },
     };

@@ -42,6 +42,7 @@ pub fn notice_kind(kind: NoticeKind) -> i32 {
         NoticeKind::Acceptance => proto::NoticeKind::Acceptance,
         NoticeKind::Decline => proto::NoticeKind::Decline,
         NoticeKind::Route => proto::NoticeKind::Route,
+        NoticeKind::Extension => proto::NoticeKind::Extension,
         NoticeKind::Reply => proto::NoticeKind::Reply,
     }
     .into()

@@ -128,6 +128,7 @@ pub fn tell(cx: &mut Context<Rules>, case: &Case, event: &Event, at: Timestamp) 
             &proto::ComplainantForgotten { case_id, complainant_ref: case.complainant.to_string(), forgotten_at: now },
         ),
         Event::RoundAdopted { .. }
+        | Event::Extended { .. }
         | Event::Diagnosed { .. }
         | Event::UnitsInvolved { .. }
         | Event::Answered { .. }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use intake_domain::Suggestion;
+use intake_domain::{Extension, Suggestion};
 use jiff::Timestamp;
 use kit::envelope::Envelope;
 use kit::service::Failed;
+use vocab::calendar::day_of;
 use vocab::{CaseId, Role, UnitCode};
 use words::{Mistakes, read};
 use xiezhi_proto::Event as _;
@@ -44,6 +45,13 @@ pub enum Heard {
         at: Timestamp,
         /// The round.
         round: u32,
+    },
+    /// Clocks of the case itself got more time.
+    Extended {
+        /// The case.
+        case: CaseId,
+        /// Each clock's new last day.
+        extensions: Vec<Extension>,
     },
     /// A second unit approved the closing.
     ClosingApproved {
@@ -87,6 +95,7 @@ pub fn heard(envelope: &Envelope) -> Result<Heard, Failed> {
             involved(&body.case_id, [&body.unit_code])
         }
         assignment::CaseHandled::TYPE => handled(&envelope.body()?),
+        supervision::ClocksExtended::TYPE => extended(&envelope.body()?),
         supervision::ClosingApproved::TYPE => {
             let body: supervision::ClosingApproved = envelope.body()?;
             let case = read::word("case_id", &body.case_id).map_err(broken)?;
@@ -132,6 +141,21 @@ fn diagnosis(body: &assignment::DiagnosisMade, payload: &[u8]) -> Result<Heard, 
         };
         let case = read::word("case_id", &body.case_id)?;
         Ok(Heard::Diagnosis { case, suggestion, units, body: payload.to_vec() })
+    };
+    read().map_err(broken)
+}
+
+/// What concerns the complainant: the clocks of the case. Those of a work order are between the centre and its holder.
+fn extended(body: &supervision::ClocksExtended) -> Result<Heard, Failed> {
+    let one = |clock: &supervision::Clock| -> Result<Extension, Mistakes> {
+        let deadline = read::deadline(clock.deadline.as_ref())?;
+        let unit = read::word("holder_unit", &clock.holder_unit)?;
+        Ok(Extension { rule: deadline.rule, unit, due_on: day_of(deadline.due_at) })
+    };
+    let read = || -> Result<Heard, Mistakes> {
+        let own = body.clocks.iter().filter(|clock| clock.work_order_id.is_empty());
+        let case = read::word("case_id", &body.case_id)?;
+        Ok(Heard::Extended { case, extensions: own.map(one).collect::<Result<_, _>>()? })
     };
     read().map_err(broken)
 }

@@ -5,6 +5,8 @@ use xiezhi_proto::common::v1::{Citation, Duty, HandlingMode, Role, Share, Track}
 use xiezhi_proto::intake::v1 as proto;
 use xiezhi_proto::intake::v1::case_service_server::CaseService as _;
 
+use xiezhi_proto::supervision::v1::{Clock, ClocksExtended};
+
 use crate::house::*;
 
 fn diagnosis(case_id: &str) -> assignment::DiagnosisMade {
@@ -61,6 +63,43 @@ async fn the_diagnosis_is_shown_to_the_clerk_and_suggests_how_to_handle() {
     let notice = house.notices(&case).await.remove(0);
     assert!(notice.body_zh.contains(&jiashan().unit(&"ZF".parse().unwrap()).unwrap().name), "{}", notice.body_zh);
     assert!(!notice.body_zh.contains("____"), "every blank is filled: {}", notice.body_zh);
+}
+
+#[tokio::test]
+async fn a_complainant_is_told_of_more_time_for_the_case_and_not_of_an_orders() {
+    let house = House::open().await;
+    let neighbour = house.neighbour(Supervision).await;
+    let case = house.register(barbecue("陈某某", "13805730001")).await.case_id;
+    house.accept(&case).await.unwrap();
+    let clock = |rule: &str, work_order_id: &str| Clock {
+        kind: rule.to_owned(),
+        deadline: Some(xiezhi_proto::common::v1::Deadline {
+            rule: rule.to_owned(),
+            anchor_at: Some(words::write::time(at("2026-03-02 11:00"))),
+            due_at: Some(words::write::time(at("2026-05-20 23:59"))),
+            calendar_version: 1,
+            citation: None,
+        }),
+        holder_unit: "ZF".to_owned(),
+        work_order_id: work_order_id.to_owned(),
+    };
+    let extended =
+        |clock: Clock| ClocksExtended { case_id: case.clone(), clocks: vec![clock], approved_by: "ZF.head".to_owned() };
+    neighbour.say(&case, extended(clock("order.finish", &command()))).await;
+    neighbour.say(&case, extended(clock("petition.finish", ""))).await;
+    house.heard(&neighbour).await;
+    let notices = house.notices(&case).await;
+    let kinds: Vec<_> = notices.iter().map(proto::Notice::kind).collect();
+    assert_eq!(kinds, [proto::NoticeKind::Acceptance, proto::NoticeKind::Extension]);
+    let told = &notices[1];
+    assert!(
+        told.body_zh.contains("2026年5月20日") && told.body_zh.contains("综合行政执法局负责人"),
+        "{}",
+        told.body_zh
+    );
+    assert!(told.body_en.contains("2026-05-20"), "{}", told.body_en);
+    assert!(!told.body_zh.contains("____"), "every blank is filled: {}", told.body_zh);
+    assert!(told.citations.iter().any(|cited| cited.article == "第三十四条"), "{:?}", told.citations);
 }
 
 #[tokio::test]
