@@ -88,7 +88,8 @@ pub enum Command {
         /// On which track.
         track: Option<Track>,
     },
-    /// 补充事实.
+    /// 补充事实. A consultation ends with them where the lists give an answer now; one that an upheld objection asked for
+    /// only where that answer is another one than was objected to.
     AddFacts {
         /// All facts as they stand.
         facts: CaseFacts,

@@ -79,7 +79,8 @@ impl CaseFile {
                 work.determine()?;
             }
             (_, C::AddFacts { facts }) => work.add_facts(facts)?,
-            (S::Linked { .. } | S::Ended { .. }, C::Link { .. }) => {}
+            (S::Ended { .. }, C::Link { .. }) => {}
+            (S::Linked { .. }, C::Link { head }) => work.file.case.stage = S::Linked { head },
             (_, C::Link { head }) => {
                 work.stop(WithdrawnBecause::CaseLinked)?;
                 work.file.case.stage = S::Linked { head };

@@ -8,7 +8,7 @@ use crate::Step;
 use crate::deadline::Deadline;
 use crate::evidence::Evidence;
 use crate::refusal::Refusal;
-use crate::share::Ground;
+use crate::share::{Ground, Share};
 
 pub use words::{Assignee, DeadlineState, Outcome, Pressed, Task, WithdrawnBecause};
 
@@ -257,6 +257,21 @@ impl WorkOrder {
     #[must_use]
     pub const fn is_open(&self) -> bool {
         !matches!(self.stage, OrderStage::Completed { .. } | OrderStage::Withdrawn { .. })
+    }
+
+    /// True where its unit was right to object to it.
+    #[must_use]
+    pub const fn was_returned(&self) -> bool {
+        matches!(self.stage, OrderStage::Withdrawn { because: WithdrawnBecause::ObjectionUpheld, .. })
+    }
+
+    /// True where it was sent out for this share: the same unit in the same part, a duty of it, and a ground of it.
+    #[must_use]
+    pub fn owes(&self, share: &Share) -> bool {
+        self.unit == share.unit
+            && self.role == share.role
+            && self.task.duties().any(|duty| duty == share.duty)
+            && share.grounds.iter().any(|ground| self.grounds.contains(ground))
     }
 
     /// When it was acknowledged, if it was.

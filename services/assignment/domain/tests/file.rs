@@ -8,100 +8,16 @@ use std::collections::BTreeSet;
 use assignment_domain::case::{CaseStage, Conclusion, EndedBecause, EscalationGround, OpenOperation};
 use assignment_domain::consultation::{ConsultationStage, Position, Stance};
 use assignment_domain::decide::Registered;
-use assignment_domain::file::{AskedShare, CaseFile, Cited, Command, Event, FollowUp, Reach};
+use assignment_domain::file::{AskedShare, CaseFile, Command, Event, FollowUp, Reach};
 use assignment_domain::list::ListItem;
 use assignment_domain::order::{DeadlineState, OrderEvent, OrderStage, Outcome, WithdrawnBecause, WorkOrder};
 use assignment_domain::precedent::Precedent;
 use assignment_domain::proof::{Basis, Determination};
 use assignment_domain::refusal::Refusal;
+use common::case::*;
 use common::{County, at, boundary, evidence, facts, item, unit, validity};
 use uuid::Uuid;
-use vocab::{CaseFacts, CaseId, Duty, Role, Urgency, WorkOrderId};
-
-const PUNISH: &[Duty] = &[Duty::Investigate, Duty::Punish];
-
-fn case() -> CaseId {
-    Uuid::from_u128(0xCA5E).into()
-}
-
-/// ZF leads by a boundary rule, GA holds another item, the town must set right.
-fn barbecue() -> County {
-    County::new(
-        vec![
-            item("P1", "ZF", &["fume"], PUNISH),
-            item("P2", "GA", &["noise"], PUNISH),
-            item("R3", "town", &["fume"], &[Duty::Rectify]),
-        ],
-        vec![boundary("B1", 0, &["fume"], "ZF", &["GA"])],
-    )
-}
-
-/// Nobody says whether ZF or WL leads.
-fn heritage() -> County {
-    County::new(vec![item("P1", "ZF", &["heritage"], PUNISH), item("P2", "WL", &["heritage"], PUNISH)], vec![])
-}
-
-fn registered(county: &County, facts: CaseFacts) -> CaseFile {
-    let registered =
-        Registered { id: case(), case_no: "JS-2026-000001".into(), facts, without_clerk: false, sealed: false };
-    county.with(|setting| CaseFile::register(registered, setting)).unwrap().file
-}
-
-fn go(county: &County, file: &CaseFile, command: Command) -> CaseFile {
-    county.with(|setting| file.decide(command, setting)).unwrap().file
-}
-
-fn refused(county: &County, file: &CaseFile, command: Command) -> Refusal {
-    county.with(|setting| file.decide(command, setting)).unwrap_err()
-}
-
-fn accept(facts: CaseFacts) -> Command {
-    let accepted_at = at("2026-03-02T09:00");
-    Command::Accept { case_no: "JS-2026-000001".into(), facts, accepted_at, mode: None, track: None }
-}
-
-fn accepted(county: &County, matters: &[&str]) -> CaseFile {
-    let file = registered(county, facts(matters));
-    go(county, &file, accept(facts(matters)))
-}
-
-fn open_order<'f>(file: &'f CaseFile, unit: &str) -> &'f WorkOrder {
-    file.orders.values().find(|order| order.unit.as_str() == unit && order.is_open()).unwrap()
-}
-
-fn order_of(file: &CaseFile, unit: &str) -> WorkOrderId {
-    open_order(file, unit).id
-}
-
-fn article() -> Cited {
-    Cited::Article(common::citation())
-}
-
-fn take(file: &CaseFile, who: &str) -> Command {
-    let consultation = file.consultation.as_ref().unwrap().id;
-    Command::TakePosition { consultation, unit: unit(who), stance: Stance::NotMine, cited: article() }
-}
-
-fn share(who: &str, role: Role, duty: Duty, code: &str) -> AskedShare {
-    AskedShare { unit: unit(who), role, duty, cited: vec![Cited::Item(code.parse().unwrap())] }
-}
-
-fn ruling(file: &CaseFile, shares: Vec<AskedShare>) -> Command {
-    Command::Rule { consultation: file.consultation.as_ref().unwrap().id, shares, reach: Reach::Town }
-}
-
-fn complete(county: &County, file: &CaseFile, unit: &str) -> CaseFile {
-    let order = order_of(file, unit);
-    let file = match open_order(file, unit).stage {
-        OrderStage::Dispatched => go(county, file, Command::Acknowledge { order }),
-        _ => file.clone(),
-    };
-    go(county, &file, Command::CompleteOrder { order, outcome: Outcome::Punished, evidence: evidence() })
-}
-
-fn complete_case(by: &str) -> Command {
-    Command::CompleteCase { unit: unit(by), conclusion: Conclusion::Supported, own: None }
-}
+use vocab::{CaseFacts, Duty, Role, Urgency};
 
 #[test]
 fn an_accepted_case_gives_each_unit_one_order_with_person_post_duty_and_deadline() {

@@ -6,7 +6,7 @@ mod orders;
 
 use std::collections::BTreeSet;
 
-use vocab::{CaseFacts, UnitCode};
+use vocab::{CaseFacts, UnitCode, WorkOrderId};
 
 use crate::case::{CaseStage, Decision, DecisionSource, Diagnosis};
 use crate::consultation::{Cause, Position, Stance};
@@ -15,6 +15,7 @@ use crate::file::{CaseFile, Cited, Decided, Event, Setting};
 use crate::order::{OrderStage, WithdrawnBecause, WorkOrder};
 use crate::proof::{Determination, Proof};
 use crate::refusal::Refusal;
+use crate::share::Share;
 
 /// One decision in the making.
 pub(crate) struct Work<'s, 'p> {
@@ -104,6 +105,9 @@ impl<'s, 'p> Work<'s, 'p> {
         self.say(Event::Determined { id, proof: Box::new(proof.clone()) });
         match &proof.answer {
             Determination::Sole { shares, .. } | Determination::LeadWithSupport { shares, .. } => {
+                if let Some(order) = self.objected_again(shares) {
+                    return self.consult_about(order, &proof);
+                }
                 let source = DecisionSource::Determination { id };
                 let decision = Decision { source, shares: shares.clone() };
                 self.withdraw_consultation()?;
@@ -135,7 +139,8 @@ impl<'s, 'p> Work<'s, 'p> {
             }
             CaseStage::Consulting { .. } => {
                 let proof = self.ask_the_lists();
-                if proof.answer.is_settled() { self.determined(proof) } else { Ok(()) }
+                let is_answer = proof.answer.is_settled() && self.objected_again(&proof.answer.shares()).is_none();
+                if is_answer { self.determined(proof) } else { Ok(()) }
             }
             CaseStage::Decided { decision } if self.may_change(decision, &before) => {
                 let proof = self.ask_the_lists();
@@ -162,6 +167,16 @@ impl<'s, 'p> Work<'s, 'p> {
         let is_finished =
             self.orders_of_round(case.round).any(|order| matches!(order.stage, OrderStage::Completed { .. }));
         decision.ruling().is_none() && (was_missing || is_other_question) && !is_finished && case.operation.is_none()
+    }
+
+    /// An order whose unit was right to object and to which these shares would give the same part on the same ground.
+    /// Only a ruling gives it back; where there was one, it has answered every objection before it.
+    fn objected_again(&self, shares: &[Share]) -> Option<WorkOrderId> {
+        let orders = || self.file.orders.values();
+        if orders().any(|order| order.ruling.is_some()) {
+            return None;
+        }
+        orders().find(|order| order.was_returned() && shares.iter().any(|share| order.owes(share))).map(|order| order.id)
     }
 
     fn orders_of_round(&self, round: u32) -> impl Iterator<Item = &WorkOrder> {

@@ -9,6 +9,7 @@ use crate::consultation::Cause;
 use crate::determine::to_ask;
 use crate::file::{Cited, Event};
 use crate::order::{DeadlineState, OrderCommand, OrderEvent, OrderStage, Task, WithdrawnBecause, WorkOrder};
+use crate::proof::Proof;
 use crate::refusal::Refusal;
 use crate::share::{Part, by_weight, parts};
 
@@ -155,11 +156,16 @@ impl Work<'_, '_> {
             return Ok(());
         }
         let proof = self.ask_the_lists();
-        let mut asked = to_ask(&proof);
-        asked.insert(self.holder(id)?);
+        self.consult_about(id, &proof)
+    }
+
+    /// Opens the consultation that an upheld objection asks for: with its unit, and with everybody the lists touch.
+    pub(super) fn consult_about(&mut self, order: WorkOrderId, proof: &Proof) -> Result<(), Refusal> {
+        let mut asked = to_ask(proof);
+        asked.insert(self.holder(order)?);
         asked.extend(proof.matched.iter().map(|item| item.unit.clone()));
         asked.extend(proof.near_misses.iter().map(|near| near.item.unit.clone()));
-        self.consult(Cause::Objection { order: id }, asked)
+        self.consult(Cause::Objection { order }, asked)
     }
 
     /// Nothing of the case is worked on any more.

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
 #![allow(dead_code)] // each test file uses its own part
 
+pub mod case;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
