@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use testkit::{Said, program, repository, run_program};
 
@@ -100,4 +101,84 @@ async fn a_folder_without_a_centre_has_no_tokens_and_nothing_to_stop() {
     let said = xiezhi(&["up", "--simulated", "--data", &data]).await;
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(!folder.path().join("postgres").exists(), "somebody else's folder was used");
+}
+
+/// A folder with spaces in its name, whose centre ends with the test.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::Builder::new().prefix("xiezhi it's a centre ").tempdir().unwrap())
+    }
+
+    /// Not the temporary directory itself: a centre makes its own.
+    fn data(&self) -> String {
+        self.0.path().join("data of ours").display().to_string()
+    }
+
+    fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(Path::new(&self.data()).join(name)).unwrap_or_default()
+    }
+
+    async fn up(&self) -> Said {
+        let (pack, data) = (pack(), self.data());
+        let up = ["up", "--simulated", "--no-fsync", "--pack", &pack, "--journey", "barbecue", "--detach"];
+        xiezhi(&[&up[..], &["--data", &data]].concat()).await
+    }
+
+    async fn down(&self) {
+        let said = xiezhi(&["down", "--data", &self.data()]).await;
+        assert_eq!(said.code, Some(0), "{said:?}");
+    }
+
+    async fn cases(&self) -> usize {
+        let said = xiezhi(&["case", "list", "--data", &self.data(), "--output", "json"]).await.done().unwrap();
+        serde_json::from_str::<serde_json::Value>(&said).unwrap()["cases"].as_array().map_or(0, Vec::len)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new(program().unwrap()).args(["down", "--data", &self.data()]).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_centre_that_starts_again_does_not_play_its_journey_again() {
+    let folder = Folder::new();
+    let first = folder.up().await;
+    assert!(first.code == Some(0) && first.stdout.contains("playing the journey"), "{first:?}");
+    let cases = folder.cases().await;
+    folder.down().await;
+    let second = folder.up().await;
+    assert!(second.code == Some(0) && !second.stdout.contains("playing the journey"), "{second:?}");
+    assert!(second.stdout.contains("回访评价"), "the story is told again: {second:?}");
+    assert_eq!(folder.cases().await, cases);
+    for line in second.stdout.lines().skip_while(|line| !line.starts_with("试试")).take(2) {
+        let typed = line.trim_start_matches("试试").trim();
+        let pasted = std::process::Command::new("sh").args(["-c", typed]).output().unwrap();
+        assert!(pasted.status.success() && !pasted.stdout.is_empty(), "{typed}: {pasted:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_centre_that_was_killed_in_the_middle_of_its_journey_comes_up_again_and_says_so() {
+    let folder = Folder::new();
+    let (first, ()) = tokio::join!(folder.up(), async {
+        let began = Instant::now();
+        while !folder.file("up.log").contains("第 9/") {
+            assert!(began.elapsed() < Duration::from_secs(120), "{}", folder.file("up.log"));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let pid = folder.file("xiezhi.lock").trim().to_owned();
+        let killed = std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+        assert!(killed.success(), "{pid}");
+    });
+    assert_eq!(first.code, Some(1), "{first:?}");
+    let second = folder.up().await;
+    assert_eq!(second.code, Some(0), "{second:?}");
+    let told = second.stdout.lines().find(|line| line.contains("中途停止")).unwrap_or_default();
+    assert!(told.contains("stopped half way") && told.contains(&folder.data().replace('\'', r"'\''")), "{second:?}");
+    assert!(!second.stdout.contains("playing the journey"), "it was played again: {second:?}");
+    assert!(folder.cases().await > 0, "what there was is still there");
 }

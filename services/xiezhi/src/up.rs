@@ -17,13 +17,12 @@ use servers::{DataDir, LocalOptions, LocalServers};
 
 use crate::arguments::UpArguments;
 use crate::centre::{self, Centre, Door, SERVICES};
+use crate::introduction::{Introduction, introduce};
 use crate::keys::{self, CentreKeys};
-use crate::{database, serve};
+use crate::{database, serve, shell};
 
 /// The file that tells other processes where the centre is.
 const CENTRE_FILE: &str = "centre.json";
-/// Remembers that the journey was played in this centre.
-const PLAYED: &str = "journey-played";
 /// Where a centre in the background writes.
 const LOG: &str = "up.log";
 /// The last line of a start that went well, for the one who waits for it.
@@ -45,14 +44,14 @@ struct Wishes {
 
 fn wishes(arguments: UpArguments) -> anyhow::Result<Wishes> {
     let pack = arguments.pack.map(|folder| anyhow::Ok((folder.clone(), read_pack(&folder)?))).transpose()?;
-    let start = match (&arguments.journey, &pack, arguments.start) {
-        (Some(name), Some((_, pack)), None) => journey_start(pack, name)?,
-        (_, _, start) => start,
+    let journey_start = match (&arguments.journey, &pack) {
+        (Some(name), Some((_, pack))) => journey_start(pack, name)?,
+        _ => None,
     };
     Ok(Wishes {
         data: PathBuf::new(),
         simulated: arguments.simulated,
-        start,
+        start: arguments.start.or(journey_start),
         listen: arguments.listen,
         pack,
         journey: arguments.journey,
@@ -95,7 +94,7 @@ pub async fn run(arguments: UpArguments, data: PathBuf) -> anyhow::Result<()> {
     if let Some(pid) = DataDir::holder(&arguments.data) {
         bail!(
             "{} 已有中心在运行 (进程 {pid}), 先执行 xiezhi down --data {0} / a centre runs there already (process {pid}); stop it first",
-            arguments.data.display()
+            shell::word(&arguments.data.to_string_lossy())
         );
     }
     if arguments.detach {
@@ -162,8 +161,16 @@ async fn within(arguments: &Wishes, servers: &mut LocalServers, step: impl Fn(&s
     let _announced = announce(arguments, &signer, &centre.url())?;
 
     let url = centre.url();
+    let new = Introduction {
+        data: &arguments.data,
+        url: &url,
+        simulated: arguments.simulated,
+        start: arguments.start,
+        pack: arguments.pack.as_ref(),
+        journey: arguments.journey.as_deref(),
+    };
     let played = tokio::select! {
-        played = introduce(arguments, &url, &step) => played,
+        played = introduce(&new, &step) => played,
         ended = serve::ended() => ended,
     };
     let result = match played {
@@ -290,68 +297,10 @@ fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     std::fs::rename(&next, path).with_context(|| format!("{} 无法写入 / cannot be written", path.display()))
 }
 
-/// Puts the pack in force and plays the journey once, both as calls from outside, and says what to do next.
-async fn introduce(arguments: &Wishes, url: &str, step: &impl Fn(&str, &str)) -> anyhow::Result<()> {
-    let data = &arguments.data;
-    let Some((folder, pack)) = &arguments.pack else {
-        println!("地址  {url}");
-        return Ok(());
-    };
-    step("发布规则包", "putting the county pack in force");
-    keys::remember_pack(data, &pack.canonical_bytes()?)?;
-    own_verb(data, &["pack", "apply", &folder.to_string_lossy()]).await?;
-    if let Some(journey) = &arguments.journey {
-        let played = data.join(PLAYED);
-        if !played.exists() {
-            step("演示流程", "playing the journey");
-            own_verb(data, &["journey", "run", journey, "--here"]).await?;
-            std::fs::write(&played, journey)?;
-        }
-        let first = format!("{}-{}-000001", pack.county.case_prefix, year_of(arguments));
-        own_verb(data, &["case", "timeline", &first]).await?;
-        println!();
-    }
-    let program = program_for_people();
-    println!(
-        "地址  {url}   ({})",
-        if arguments.simulated { "模拟中心 / simulated centre" } else { "真实中心 / real centre" }
-    );
-    println!("试试  {program} case list --data {}", data.display());
-    println!("      {program} verify --data {}", data.display());
-    println!("      {program} clock due --from 2026-09-30 --amount 5 --unit workday");
-    Ok(())
-}
-
-/// The year in which the centre's time began.
-fn year_of(arguments: &Wishes) -> i16 {
-    arguments.start.unwrap_or_else(jiff::Timestamp::now).to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(8))).year()
-}
-
-/// How a person would call this program from where they are.
-fn program_for_people() -> String {
-    std::env::args().next().unwrap_or_else(|| "xiezhi".to_owned())
-}
-
-/// Runs one of our own verbs as a process of its own, through the public door.
-async fn own_verb(data: &Path, words: &[&str]) -> anyhow::Result<()> {
-    let program = std::env::current_exe().context("找不到自己的程序 / the program's own path")?;
-    let status = tokio::process::Command::new(program)
-        .args(words)
-        .arg("--data")
-        .arg(data)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .status()
-        .await?;
-    if !status.success() {
-        bail!("xiezhi {} 未成功 / did not succeed", words.join(" "));
-    }
-    Ok(())
-}
-
 /// Starts the centre again in the background and waits until it is ready.
 async fn detach(arguments: &Wishes) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&arguments.data)?;
+    // The directory becomes ours before the log lies in it: a directory of somebody else's is refused.
+    drop(DataDir::open(&arguments.data).map_err(said)?);
     let log: PathBuf = arguments.data.join(LOG);
     let out = std::fs::File::create(&log).with_context(|| format!("{} 无法写入 / cannot be written", log.display()))?;
     let words = std::env::args_os().skip(1).filter(|word| word != "--detach");
