@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vocab::{
-    CaseFacts, CaseId, ConsultationId, DeterminationId, FactCode, HandlingMode, OperationId, RulingId, Track, UnitCode,
+    CaseFacts, CaseId, ConsultationId, DeterminationId, Duty, FactCode, HandlingMode, OperationId, RulingId, Track,
+    UnitCode,
 };
 
 use crate::consultation::Position;
 use crate::deadline::Deadline;
 use crate::proof::Determination;
-use crate::share::{Share, lead_of};
+use crate::share::{Ground, Share, lead_of};
 
 /// 门诊诊断: what the lists say before acceptance, and what the asked units answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +146,19 @@ pub enum OpenOperation {
     },
 }
 
+/// 待派后续处置: what one body has to do after an operation that ended while no decision was in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptFollowUp {
+    /// Which operation it follows.
+    pub operation: OperationId,
+    /// Who.
+    pub unit: UnitCode,
+    /// What, the weightiest first.
+    pub duties: Vec<Duty>,
+    /// On what it rests.
+    pub grounds: Vec<Ground>,
+}
+
 /// 退回主办: an operation was rejected or cancelled, and the lead has to find another way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconsider {
@@ -273,6 +287,9 @@ pub struct Case {
     pub operation: Option<OpenOperation>,
     /// What the lead has to think over again.
     pub reconsider: Option<Reconsider>,
+    /// Follow-ups of operations that wait for a decision.
+    #[serde(default)]
+    pub follow_ups: Vec<KeptFollowUp>,
     /// The case's own clocks that end with its handling, with their due dates, as supervision runs them.
     #[serde(default)]
     pub clocks: BTreeMap<String, Timestamp>,

@@ -53,6 +53,7 @@ impl CaseFile {
             missing_facts: std::collections::BTreeSet::new(),
             operation: None,
             reconsider: None,
+            follow_ups: Vec::new(),
             clocks: BTreeMap::new(),
             stage: CaseStage::AwaitingAcceptance,
         };
@@ -60,6 +61,12 @@ impl CaseFile {
     }
 
     /// Every legal move, in one table. What is not listed is refused.
+    ///
+    /// 后续处置: an operation may end at any stage, and its follow-ups are never dropped. They are handed out while a
+    /// decision is in force, each body going on in its own name under it; while units are still consulted (or the case is
+    /// not accepted yet, is answered, or is over) they wait in the file, and go out with the next decision, whether
+    /// the lists or a ruling make it. They do not go out before it: who leads is not known then, and a ruling brings all
+    /// orders of the round in line. A follow-up that is out already stays with its unit through a new decision.
     pub fn decide(&self, command: Command, setting: &Setting<'_>) -> Result<Decided, Refusal> {
         use CaseStage as S;
         use Command as C;
@@ -160,10 +167,7 @@ impl CaseFile {
                     work.file.case.reconsider = Some(Reconsider { operation, reason, at: setting.at });
                 }
             }
-            (S::Decided { decision }, C::OperationConcluded { operation, follow_ups }) => {
-                work.conclude_operation(decision, operation, &follow_ups)?;
-            }
-            (_, C::OperationConcluded { operation, .. }) => work.close_operation(operation),
+            (_, C::OperationConcluded { operation, follow_ups }) => work.conclude_operation(operation, &follow_ups)?,
             (S::Decided { decision }, C::CompleteCase { unit, conclusion, own }) => {
                 work.complete_case(decision, unit, conclusion, own)?;
             }
@@ -174,6 +178,9 @@ impl CaseFile {
                 let verb = command.verb();
                 return Err(Refusal::OutOfTurn { thing: "case", stage: stage.name(), verb });
             }
+        }
+        if let CaseStage::Decided { decision } = work.file.case.stage.clone() {
+            work.hand_out_follow_ups(&decision)?;
         }
         Ok(work.done())
     }

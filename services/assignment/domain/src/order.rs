@@ -259,6 +259,12 @@ impl WorkOrder {
         !matches!(self.stage, OrderStage::Completed { .. } | OrderStage::Withdrawn { .. })
     }
 
+    /// True where it follows an operation and its unit goes on with it.
+    #[must_use]
+    pub const fn is_follow_up_at_work(&self) -> bool {
+        self.operation.is_some() && matches!(self.stage, OrderStage::Dispatched | OrderStage::Acknowledged { .. })
+    }
+
     /// True where its unit was right to object to it.
     #[must_use]
     pub const fn was_returned(&self) -> bool {

@@ -81,10 +81,7 @@ fn facts_that_come_back_to_the_answer_objected_to_are_consulted_upon_again() {
 #[test]
 fn facts_that_settle_an_overlap_of_the_lists_still_end_its_consultation() {
     let county = County::new(
-        vec![
-            item("P1", "ZF", &["heritage"], PUNISH),
-            only_where("licensed", item("P2", "WL", &["heritage"], PUNISH)),
-        ],
+        vec![item("P1", "ZF", &["heritage"], PUNISH), only_where("licensed", item("P2", "WL", &["heritage"], PUNISH))],
         vec![],
     );
     let licensed = declared(facts(&["heritage"]), "licensed", true);

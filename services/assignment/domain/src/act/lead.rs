@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use vocab::{CaseFacts, Duty, OperationId, Role, UnitCode, WorkOrderId};
 
 use super::Work;
-use crate::case::{Case, CaseStage, Conclusion, Decision, EscalationGround, OpenOperation};
+use crate::case::{Case, CaseStage, Conclusion, Decision, EscalationGround, KeptFollowUp, OpenOperation};
 use crate::evidence::Evidence;
 use crate::file::{Cited, Escalation, Event, FollowUp, Participant};
 use crate::order::{OrderCommand, OrderStage, Outcome, WithdrawnBecause, WorkOrder};
@@ -71,33 +71,49 @@ impl Work<'_, '_> {
         those().find(|order| order.is_open()).or_else(|| those().last())
     }
 
-    pub(crate) fn close_operation(&mut self, operation: OperationId) {
+    /// The operation is over; what each body has to do after it goes on file, whatever the case's stage.
+    pub(crate) fn conclude_operation(
+        &mut self,
+        operation: OperationId,
+        follow_ups: &[FollowUp],
+    ) -> Result<(), Refusal> {
         if self.file.case.operation_id().is_none_or(|own| own == operation) {
             self.file.case.operation = None;
             self.file.case.reconsider = None;
         }
-    }
-
-    pub(crate) fn conclude_operation(
-        &mut self,
-        decision: &Decision,
-        operation: OperationId,
-        follow_ups: &[FollowUp],
-    ) -> Result<(), Refusal> {
-        self.close_operation(operation);
         let units: BTreeSet<&UnitCode> = follow_ups.iter().map(|follow_up| &follow_up.unit).collect();
         for unit in units {
+            // Whoever could not be given an order later is refused now, while the operation can still be set right.
+            self.s.policy.assignee(unit)?;
             let of_unit = || follow_ups.iter().filter(|follow_up| follow_up.unit == *unit);
             let grounds: BTreeSet<Ground> = of_unit()
                 .flat_map(|follow_up| &follow_up.items)
                 .map(|item| Cited::Item(item.clone()).ground(self.s.lists))
                 .collect::<Result<_, _>>()?;
-            let role = if decision.lead() == Some(unit) { Role::Lead } else { Role::Support };
-            let duties = by_weight(of_unit().map(|follow_up| follow_up.duty));
-            let round = self.file.case.round;
+            let kept = KeptFollowUp {
+                operation,
+                unit: unit.clone(),
+                duties: by_weight(of_unit().map(|follow_up| follow_up.duty)),
+                grounds: grounds.into_iter().collect(),
+            };
+            self.file.case.follow_ups.push(kept);
+        }
+        Ok(())
+    }
+
+    /// Sends out the follow-ups on file under a decision. One whose unit has nobody left goes on waiting: it must not
+    /// stand in the way of a ruling.
+    pub(crate) fn hand_out_follow_ups(&mut self, decision: &Decision) -> Result<(), Refusal> {
+        for kept in std::mem::take(&mut self.file.case.follow_ups) {
+            if self.s.policy.assignee(&kept.unit).is_err() {
+                self.file.case.follow_ups.push(kept);
+                continue;
+            }
+            let KeptFollowUp { operation, unit, duties, grounds } = kept;
+            let role = if decision.lead() == Some(&unit) { Role::Lead } else { Role::Support };
             let open: Vec<WorkOrderId> = self
-                .orders_of_round(round)
-                .filter(|order| order.unit == *unit && order.is_open())
+                .orders_of_round(self.file.case.round)
+                .filter(|order| order.unit == unit && order.is_open() && order.operation.is_none())
                 .map(|order| order.id)
                 .collect();
             for id in open {
@@ -105,8 +121,7 @@ impl Work<'_, '_> {
                 let because = WithdrawnBecause::ContinuedAfterOperation;
                 self.order(id, OrderCommand::Withdraw { because })?;
             }
-            let part = Part { unit: unit.clone(), role, duties, grounds: grounds.into_iter().collect() };
-            self.send(part, decision.ruling(), Some(operation))?;
+            self.send(Part { unit, role, duties, grounds }, decision.ruling(), Some(operation))?;
         }
         Ok(())
     }

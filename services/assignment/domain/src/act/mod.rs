@@ -176,7 +176,9 @@ impl<'s, 'p> Work<'s, 'p> {
         if orders().any(|order| order.ruling.is_some()) {
             return None;
         }
-        orders().find(|order| order.was_returned() && shares.iter().any(|share| order.owes(share))).map(|order| order.id)
+        orders()
+            .find(|order| order.was_returned() && shares.iter().any(|share| order.owes(share)))
+            .map(|order| order.id)
     }
 
     fn orders_of_round(&self, round: u32) -> impl Iterator<Item = &WorkOrder> {

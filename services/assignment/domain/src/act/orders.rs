@@ -38,11 +38,23 @@ impl Work<'_, '_> {
     }
 
     /// Brings the orders of this round in line with a decision: what agrees stays, what does not is withdrawn, what is
-    /// missing is dispatched.
+    /// missing is dispatched. Follow-ups of operations stay; a share is not sent for what one of them already asks.
     pub(crate) fn dispatch(&mut self, decision: &Decision, because: WithdrawnBecause) -> Result<(), Refusal> {
-        let mut wanted = parts(&decision.shares);
+        self.hand_out_follow_ups(decision)?;
         let round = self.file.case.round;
         let orders: Vec<WorkOrder> = self.orders_of_round(round).cloned().collect();
+        let (follow_ups, orders): (Vec<WorkOrder>, Vec<WorkOrder>) =
+            orders.into_iter().partition(WorkOrder::is_follow_up_at_work);
+        let mut wanted = parts(&decision.shares);
+        for order in follow_ups {
+            for part in wanted.iter_mut().filter(|part| part.unit == order.unit && part.role == order.role) {
+                part.duties.retain(|duty| order.task.duties().all(|owed| owed != *duty));
+            }
+            if let Some(ruling) = decision.ruling().filter(|ruling| order.ruling != Some(*ruling)) {
+                self.order(order.id, OrderCommand::Bind { ruling })?;
+            }
+        }
+        wanted.retain(|part| !part.duties.is_empty());
         for order in orders {
             let agrees = |part: &Part| {
                 part.unit == order.unit

@@ -3,11 +3,11 @@
 use assignment_domain::case::Conclusion;
 use assignment_domain::consultation::Stance;
 use assignment_domain::decide::Registered;
-use assignment_domain::file::{AskedShare, CaseFile, Cited, Command, Reach};
+use assignment_domain::file::{AskedShare, CaseFile, Cited, Command, FollowUp, Reach};
 use assignment_domain::order::{OrderStage, Outcome, WorkOrder};
 use assignment_domain::refusal::Refusal;
 use uuid::Uuid;
-use vocab::{CaseFacts, CaseId, Duty, Role, WorkOrderId};
+use vocab::{CaseFacts, CaseId, Duty, OperationId, Role, WorkOrderId};
 
 use super::{County, at, boundary, citation, evidence, facts, item, unit};
 
@@ -115,4 +115,24 @@ pub fn ruled(county: &County, file: &CaseFile, shares: Vec<AskedShare>) -> CaseF
     let asked = file.consultation.as_ref().unwrap().outstanding();
     let file = asked.iter().fold(file.clone(), |file, who| go(county, &file, take(&file, who.as_str())));
     go(county, &file, ruling(&file, shares))
+}
+
+pub fn follow_up(who: &str, code: &str) -> FollowUp {
+    FollowUp { unit: unit(who), duty: Duty::Punish, items: vec![code.parse().unwrap()] }
+}
+
+pub fn operation() -> OperationId {
+    Uuid::from_u128(0x0F).into()
+}
+
+pub fn concluded(follow_ups: Vec<FollowUp>) -> Command {
+    Command::OperationConcluded { operation: operation(), follow_ups }
+}
+
+/// The units with an open follow-up of an operation, in order.
+pub fn follow_ups_out(file: &CaseFile) -> Vec<&str> {
+    let out = file.orders.values().filter(|order| order.is_open() && order.operation == Some(operation()));
+    let mut units: Vec<&str> = out.map(|order| order.unit.as_str()).collect();
+    units.sort_unstable();
+    units
 }
