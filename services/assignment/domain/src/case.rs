@@ -275,7 +275,7 @@ pub struct Case {
     pub accepted_at: Option<Timestamp>,
     /// The round of handling, from 1.
     pub round: u32,
-    /// How many times it was sent back.
+    /// How many times it was sent back: objections that were upheld.
     pub hops: u32,
     /// The diagnosis, open or made.
     pub diagnosis: Option<Diagnosis>,

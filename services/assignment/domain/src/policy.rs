@@ -72,7 +72,7 @@ pub struct Policy {
     pub handlings: Vec<Handling>,
     /// The calendar.
     pub calendar: Calendar,
-    /// How often a case may be sent back.
+    /// How often a case may be sent back; an objection that is rejected sends nothing back.
     pub hop_budget: u32,
     /// How long a precedent routes like cases at most.
     pub precedent_months: u32,

@@ -6,6 +6,7 @@ mod common;
 use assignment_domain::consultation::Cause;
 use assignment_domain::file::{CaseFile, Command};
 use assignment_domain::list::ListItem;
+use assignment_domain::refusal::Refusal;
 use common::case::*;
 use common::{County, declared, facts, item, unit};
 use vocab::{Condition, FactValue, Operand, Operator, Role};
@@ -89,4 +90,29 @@ fn facts_that_settle_an_overlap_of_the_lists_still_end_its_consultation() {
     assert_eq!(file.case.stage.name(), "consulting");
     let file = with_facts(&county, &file, &[("licensed", false)]);
     assert_eq!(file.case.stage.decision().unwrap().lead(), Some(&unit("ZF")));
+}
+
+#[test]
+fn rejected_objections_take_nothing_from_another_unit_s_right_to_object() {
+    let county = barbecue();
+    assert_eq!(county.policy.hop_budget, 2);
+    let mut file = accepted(&county, &["fume", "noise"]);
+    for who in ["GA", "ZF"] {
+        let order = order_of(&file, who);
+        file = go(&county, &go(&county, &file, object(order)), decide(order, false));
+        assert_eq!(file.case.hops, 0);
+    }
+    let town = order_of(&file, "town-330421103");
+    let file = go(&county, &go(&county, &file, object(town)), decide(town, true));
+    assert_eq!((file.case.stage.name(), file.case.hops), ("consulting", 1));
+}
+
+#[test]
+fn a_case_is_sent_back_no_more_often_than_its_budget_allows() {
+    let mut county = fume();
+    county.policy.hop_budget = 1;
+    let file = with_facts(&county, &disputed(&county), &[("licensed", true)]);
+    assert_eq!(file.case.hops, 1);
+    let order = order_of(&file, "SJ");
+    assert_eq!(refused(&county, &file, object(order)), Refusal::HopsSpent { budget: 1 });
 }

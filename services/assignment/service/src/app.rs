@@ -173,9 +173,9 @@ fn say_of_order(cx: &mut Cx, key: Uuid, order: &WorkOrder, event: OrderEvent, ho
         OrderEvent::Dispatched => cx.emit(key, &events::dispatched(order)),
         OrderEvent::Acknowledged => cx.emit(key, &events::acknowledged(order, at)),
         OrderEvent::Objected => cx.emit(key, &events::objected(order, hops, at)),
-        OrderEvent::ObjectionRejected => cx.emit(key, &events::objection_decided(order, false, at)),
+        OrderEvent::ObjectionRejected => cx.emit(key, &events::objection_decided(order, false, hops, at)),
         OrderEvent::ObjectionUpheld => {
-            cx.emit(key, &events::objection_decided(order, true, at));
+            cx.emit(key, &events::objection_decided(order, true, hops, at));
             cx.emit(key, &events::withdrawn(order, at));
         }
         OrderEvent::Reported => cx.emit(key, &events::reported(order, at)),

@@ -152,10 +152,11 @@ impl Work<'_, '_> {
         let decide_by = self.s.policy.deadline(&self.s.policy.objection_decision, self.s.at)?;
         let budget = self.s.policy.hop_budget;
         self.order(id, OrderCommand::Object { ground, decide_by })?;
+        // Only returns count: objecting is each unit's own right (信访工作条例 art. 23), and an objection that was rejected
+        // has moved nothing.
         if self.file.case.hops >= budget {
             return Err(Refusal::HopsSpent { budget });
         }
-        self.file.case.hops += 1;
         Ok(())
     }
 
@@ -164,6 +165,7 @@ impl Work<'_, '_> {
             return self.order(id, OrderCommand::RejectObjection);
         }
         self.order(id, OrderCommand::UpholdObjection)?;
+        self.file.case.hops += 1;
         if matches!(self.file.case.stage, CaseStage::Consulting { .. }) {
             return Ok(());
         }

@@ -130,13 +130,14 @@ pub fn objected(order: &WorkOrder, hops: u32, at: Timestamp) -> wire::WorkOrderO
 }
 
 /// 异议裁定.
-pub fn objection_decided(order: &WorkOrder, upheld: bool, at: Timestamp) -> wire::WorkOrderObjectionDecided {
+pub fn objection_decided(order: &WorkOrder, upheld: bool, hops: u32, at: Timestamp) -> wire::WorkOrderObjectionDecided {
     wire::WorkOrderObjectionDecided {
         work_order_id: order.id.to_string(),
         case_id: order.case.to_string(),
         unit_code: order.unit.to_string(),
         upheld,
         decided_at: Some(write::time(at)),
+        hops,
     }
 }
 

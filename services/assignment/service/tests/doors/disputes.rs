@@ -2,7 +2,9 @@
 
 use tonic::{Code, Status};
 use uuid::Uuid;
+use xiezhi_proto::Event as _;
 use xiezhi_proto::assignment::v1 as proto;
+use xiezhi_proto::assignment::v1::WorkOrderObjectionDecided as ObjectionDecided;
 use xiezhi_proto::assignment::v1::assignment_service_server::AssignmentService as _;
 use xiezhi_proto::common::v1::{Duty, Role, Share};
 use xiezhi_proto::intake::v1::CaseWithdrawn;
@@ -142,7 +144,7 @@ async fn a_bounce_is_counted_ruled_upon_and_ends_there() {
     let case = house.accepted(barbecue()).await;
     let sj = house.order_of(case, "SJ").await;
     let answer = object(&house, &sj).await.unwrap();
-    assert_eq!((answer.hops, answer.work_order.unwrap().stage()), (1, proto::WorkOrderStage::Objected));
+    assert_eq!((answer.hops, answer.work_order.unwrap().stage()), (0, proto::WorkOrderStage::Objected));
     let rejected = decide(&house, &sj, false).await;
     assert_eq!(rejected.consultation_id, "");
     assert_eq!(reason(&object(&house, &sj).await.unwrap_err()), "assignment.objection_decided");
@@ -152,8 +154,12 @@ async fn a_bounce_is_counted_ruled_upon_and_ends_there() {
     let upheld = decide(&house, &ga, true).await;
     assert_eq!(upheld.work_order.unwrap().stage(), proto::WorkOrderStage::Withdrawn);
     let standing = house.standing(case).await;
-    assert_eq!((standing.stage.as_str(), standing.hops), ("consulting", 2));
+    assert_eq!((standing.stage.as_str(), standing.hops), ("consulting", 1));
     assert_eq!(standing.consultation_id, upheld.consultation_id);
+    let decided = house.events(case).await.into_iter().filter(|event| event.type_name == ObjectionDecided::TYPE);
+    let decided: Vec<ObjectionDecided> = decided.map(|event| event.body().unwrap()).collect();
+    let decided: Vec<(bool, u32)> = decided.into_iter().map(|body| (body.upheld, body.hops)).collect();
+    assert_eq!(decided, [(false, 0), (true, 1)]);
     // The others go on meanwhile.
     let zf = house.order_of(case, "ZF").await;
     house.acknowledge(&zf).await.unwrap();

@@ -159,6 +159,11 @@ fn of_assignment(event: &Envelope) -> Result<Result<Facts, Mistakes>, Failed> {
             let body: assignment::WorkOrderObjected = event.body()?;
             one(&body.case_id, body.objected_at.as_ref(), Fact::Objected { hops: body.hops })
         }
+        // An objection counts as a hop once it is upheld.
+        assignment::WorkOrderObjectionDecided::TYPE => {
+            let body: assignment::WorkOrderObjectionDecided = event.body()?;
+            one(&body.case_id, body.decided_at.as_ref(), Fact::Objected { hops: body.hops })
+        }
         assignment::CaseHandled::TYPE => handled(&event.body()?),
         _ => Ok(Vec::new()),
     })
