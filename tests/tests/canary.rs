@@ -224,6 +224,7 @@ async fn whole_way(desk: &Desk<'_>, person: &Person, shown: &mut Shown) -> Regis
         .unwrap();
     desk.handle(id, "已现场处置").await.unwrap();
     desk.close(id).await.unwrap();
+    told(desk, &case, shown).await;
     reveal(desk, id, person).await;
     desk.call_back(id, false).await.unwrap();
     desk.handle(id, "已再次处置").await.unwrap();
@@ -239,6 +240,30 @@ async fn whole_way(desk: &Desk<'_>, person: &Person, shown: &mut Shown) -> Regis
         .unwrap();
     desk.rest().await.unwrap();
     case
+}
+
+/// What the complainant reads under the tracking code: the handling unit's own words, and every clock with its article.
+async fn told(desk: &Desk<'_>, case: &RegisterCaseResponse, shown: &mut Shown) {
+    let clerk = desk.as_account(CLERK).await.unwrap();
+    let request = GetByTrackingCodeRequest { tracking_code: case.tracking_code.clone() };
+    let progress = clerk.intake().get_by_tracking_code(request).await.unwrap().into_inner();
+    let reply = progress.notices.iter().find(|notice| !notice.reply.is_empty()).expect("the reply has its words");
+    assert!(reply.reply.contains("已现场处置"), "{reply:?}");
+    assert!(!progress.incomplete && !progress.clocks.is_empty(), "{progress:?}");
+    for clock in &progress.clocks {
+        let cited = clock.deadline.as_ref().and_then(|deadline| deadline.citation.as_ref());
+        assert!(cited.is_some_and(|cited| !cited.article.is_empty()), "{clock:?}");
+        assert!(!clock.holder_zh.is_empty() && !clock.name_zh.is_empty(), "{clock:?}");
+    }
+    shown.answer("progress of a closed case", &progress);
+    // Who calls back does not learn who handled the case.
+    let evaluator = desk.as_account(EVALUATOR).await.unwrap();
+    let request = GetCaseRequest { case_id: case.case_id.clone(), case_no: String::new() };
+    let seen = evaluator.intake().get_case(request).await.unwrap().into_inner();
+    assert!(seen.diagnosis.is_none() && seen.case.unwrap().participant_units.is_empty());
+    let request = ListNoticesRequest { case_id: case.case_id.clone() };
+    let refused = evaluator.intake().list_notices(request).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
 }
 
 /// The evaluator is shown whom to call, for a reason, and the audit says so; the reason is a person's words, too.

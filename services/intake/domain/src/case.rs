@@ -289,7 +289,7 @@ impl Case {
             Event::Withdrawn => self.stage = Stage::Withdrawn { at },
             Event::ComplainantLeft => self.complainant_left_at = Some(at),
             Event::FactsAdded { facts } => self.facts = facts.clone(),
-            Event::Linked { link } => self.link = Some(*link),
+            Event::Linked { link, .. } => self.link = Some(*link),
             Event::RoundAdopted { round } => {
                 if let Stage::Accepted(acceptance) = &mut self.stage {
                     acceptance.round = *round;

@@ -81,13 +81,16 @@ pub fn join(
         return Ok(Vec::new());
     }
     let is_registered = matches!(later.stage, Stage::Registered { .. });
-    if later.link.is_some() && !is_registered {
+    // A clerk who joined it to the wrong head joins it to the right one, as long as nothing was decided for it.
+    let may_move = is_registered && (kind.follows() || later.follows().is_none());
+    if later.link.is_some() && !may_move {
         return Err(Refusal::AlreadyLinked);
     }
     if !is_registered && !matches!(&later.stage, Stage::Accepted(acceptance) if acceptance.round == 1) {
         return Err(Refusal::OutOfTurn { stage: later.stage.name(), verb: Verb::Link });
     }
-    let linked = Event::Linked { link: Link { head: head.id, kind, at } };
+    let left = later.follows().filter(|left| *left != head.id);
+    let linked = Event::Linked { link: Link { head: head.id, kind, at }, left };
     if !kind.follows() {
         return if head.stage.name().is_open() { Err(Refusal::RepeatOfOpen) } else { Ok(vec![linked]) };
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use vocab::{CaseFacts, NoticeId, UnitCode};
+use vocab::{CaseFacts, CaseId, NoticeId, UnitCode};
 
 use crate::case::Suggestion;
 use crate::cluster::Link;
@@ -55,6 +55,8 @@ pub enum Event {
     Linked {
         /// To which, and how.
         link: Link,
+        /// The head it followed until now.
+        left: Option<CaseId>,
     },
     /// A case that was accepted alone takes its head's round.
     RoundAdopted {

@@ -381,6 +381,23 @@ fn a_member_is_decided_with_its_head_only() {
 }
 
 #[test]
+fn a_registered_member_moves_to_the_right_head_and_the_wrong_one_hears_of_it() {
+    let (wrong, member) = pair(stage(StageName::Registered), stage(StageName::Registered));
+    let right = Case { id: id(6), ..a_case(stage(StageName::Registered)) };
+    let member = Case { id: id(7), ..member };
+    let to = |member: &Case, head: &Case, kind| join(member, head, false, kind, NOTICES, noon());
+    let events = to(&member, &wrong, LinkKind::ClusterMember).unwrap();
+    assert!(matches!(&events[0], Event::Linked { left: None, .. }), "{events:?}");
+    let member = member.apply_all(&events, noon());
+    let events = to(&member, &right, LinkKind::ClusterMember).unwrap();
+    assert!(matches!(&events[0], Event::Linked { left: Some(left), .. } if *left == wrong.id), "{events:?}");
+    let member = member.apply_all(&events, noon());
+    assert_eq!(member.follows(), Some(right.id));
+    let closed = Case { id: id(4), ..a_case(stage(StageName::Closed)) };
+    assert_eq!(to(&member, &closed, LinkKind::Repeat), Err(Refusal::AlreadyLinked));
+}
+
+#[test]
 fn a_repeat_comes_after_an_answer_and_stands_on_its_own() {
     let (open, repeat) = pair(stage(StageName::Accepted), stage(StageName::Registered));
     assert_eq!(join(&repeat, &open, false, LinkKind::Repeat, NOTICES, noon()), Err(Refusal::RepeatOfOpen));

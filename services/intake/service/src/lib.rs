@@ -5,6 +5,7 @@ pub mod app;
 pub mod config;
 pub mod consume;
 pub mod error;
+pub mod neighbours;
 pub mod rpc;
 pub mod rules;
 pub mod seal;

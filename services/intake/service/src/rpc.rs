@@ -3,6 +3,7 @@
 mod commands;
 mod reads;
 mod reveals;
+mod told;
 
 use intake_domain::Case;
 use kit::caller::{Access, Granted};
@@ -16,19 +17,21 @@ use xiezhi_proto::intake::v1::case_service_server::CaseService;
 
 use crate::app::may_know;
 use crate::error::NO_CASE;
+use crate::neighbours::Neighbours;
 use crate::service::Intake;
 use crate::store::read;
 
 /// Intake's doors.
 pub struct Doors {
     corridor: Corridor<Intake>,
+    neighbours: Neighbours,
 }
 
 impl Doors {
-    /// Doors to this corridor.
+    /// Doors to this corridor; what only the neighbours know is asked of them.
     #[must_use]
-    pub fn new(corridor: Corridor<Intake>) -> Self {
-        Self { corridor }
+    pub fn new(corridor: Corridor<Intake>, neighbours: Neighbours) -> Self {
+        Self { corridor, neighbours }
     }
 
     fn pool(&self) -> &sqlx::PgPool {

@@ -7,6 +7,7 @@ use kit::refusal::Refusal;
 use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
 use xiezhi_proto::intake::v1::case_service_server::CaseServiceServer;
 
+use crate::neighbours::Neighbours;
 use crate::rpc::Doors;
 use crate::rules::Rules;
 use crate::unit::{Needs, Unit};
@@ -85,7 +86,7 @@ impl Service for Intake {
 pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
     let vault = config::vault(settings).context("the vault")?;
     let node = kit::start(Intake::new(vault), settings).await?;
-    let doors = CaseServiceServer::new(Doors::new(node.corridor.clone()));
+    let doors = CaseServiceServer::new(Doors::new(node.corridor.clone(), Neighbours::new(settings.peers.clone())));
     Ok(node.running(move |routes| {
         routes.add_service(doors);
     }))

@@ -1,8 +1,12 @@
 //! What a service must be told before it can start. Where it comes from (flags, environment, a file) is the binary's business.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tonic::metadata::MetadataValue;
+use tonic::transport::{ClientTlsConfig, Endpoint};
+use tonic::{Request, Status};
 
 /// How to reach NATS as one service.
 #[derive(Debug, Clone)]
@@ -33,13 +37,44 @@ pub enum ClockKind {
     },
 }
 
-/// Where the other services answer, for repairs of gaps: a gRPC address each, e.g. `http://127.0.0.1:7001`.
+/// Where the other services answer, for repairs of gaps and for what only they know: a gRPC address each, e.g. `http://127.0.0.1:7001`.
 #[derive(Debug, Clone, Default)]
 pub struct Peers {
     /// Service name to address.
     pub addresses: BTreeMap<String, String>,
     /// The token a service shows to its peers; renewed by whoever holds the signing key.
     pub token: std::sync::Arc<std::sync::RwLock<String>>,
+}
+
+impl Peers {
+    /// How to reach a service. Nothing is connected yet.
+    pub fn endpoint(&self, service: &str) -> Result<Endpoint, Status> {
+        let address = self
+            .addresses
+            .get(service)
+            .ok_or_else(|| Status::unavailable(format!("no address is known for {service}")))?;
+        let endpoint = Endpoint::from_shared(address.clone())
+            .map_err(|error| Status::unavailable(error.to_string()))?
+            .connect_timeout(Duration::from_secs(2))
+            .timeout(Duration::from_secs(30))
+            .http2_keep_alive_interval(Duration::from_secs(5))
+            .keep_alive_timeout(Duration::from_secs(5));
+        if !address.starts_with("https:") {
+            return Ok(endpoint);
+        }
+        let tls = ClientTlsConfig::new().with_enabled_roots();
+        endpoint.tls_config(tls).map_err(|error| Status::unavailable(error.to_string()))
+    }
+
+    /// A request that says which service asks.
+    pub fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let token = self.token.read().map(|token| token.clone()).unwrap_or_default();
+        if let Ok(value) = MetadataValue::try_from(format!("Bearer {token}")) {
+            request.metadata_mut().insert("authorization", value);
+        }
+        request
+    }
 }
 
 /// All of it.

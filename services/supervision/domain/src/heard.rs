@@ -160,6 +160,11 @@ pub enum Fact {
         /// The other case.
         member: CaseId,
     },
+    /// 改并: another case no longer follows this one.
+    MemberLeft {
+        /// The other case.
+        member: CaseId,
+    },
     /// 送达.
     NoticeServed {
         /// What the notice says.

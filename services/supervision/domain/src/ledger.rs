@@ -101,6 +101,7 @@ impl Ledger {
             | Fact::Withdrawn
             | Fact::Linked { .. }
             | Fact::MemberLinked { .. }
+            | Fact::MemberLeft { .. }
             | Fact::NoticeServed { .. }
             | Fact::Closed { .. }
             | Fact::Reopened { .. } => self.hear_intake(heard),
@@ -167,6 +168,9 @@ impl Ledger {
             }
             Fact::MemberLinked { member } => {
                 self.members.insert(*member);
+            }
+            Fact::MemberLeft { member } => {
+                self.members.remove(member);
             }
             Fact::NoticeServed { kind, round } => {
                 let round = self.round(*round);

@@ -130,6 +130,7 @@ async fn members_of_a_cluster_are_linked_and_only_the_head_is_worked_on() {
         head_case_id: head.to_string(),
         kind: LinkKind::ClusterMember.into(),
         linked_at: Some(wire_time("2026-03-02 09:30")),
+        left_head_case_id: String::new(),
     };
     house.intake.say(member, linked).await;
     house.accept(head, barbecue()).await;

@@ -103,6 +103,7 @@ impl House {
             head_case_id: head.to_string(),
             kind: kind.into(),
             linked_at: moment(1),
+            left_head_case_id: String::new(),
         };
         self.intake.say(case, linked).await;
     }

@@ -190,7 +190,9 @@ fn with_routed_members(unit: &mut Unit, cx: &mut Context<Rules>, id: CaseId, com
 
 /// 撤回. True where the case itself ended.
 pub fn withdraw(unit: &mut Unit, cx: &mut Context<Rules>, id: CaseId) -> Result<bool, Refusal> {
-    let others_go_on = followers(unit, id).iter().any(|case| case.stage.name().is_open());
+    // Those who were answered in an earlier round may still be dissatisfied, and then the head is what is handled again.
+    let may_need_it = |stage: StageName| stage.is_open() || stage == StageName::Closed;
+    let others_go_on = followers(unit, id).iter().any(|case| may_need_it(case.stage.name()));
     one(unit, cx, id, Command::Withdraw { others_go_on })?;
     Ok(!others_go_on)
 }

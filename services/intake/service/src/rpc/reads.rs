@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use intake_domain::{Case, Seeker, Windows, candidates};
-use kit::caller::Granted;
+use kit::caller::{CallerKind, Granted};
 use kit::paging::{decode_token, encode_token, page_size};
 use kit::refusal::Refusal;
 use prost::Message as _;
@@ -21,7 +21,6 @@ use crate::{seal, wire::answer};
 
 /// How many candidates one answer names.
 const MOST_CANDIDATES: usize = 20;
-const NO_NOTICE: Refusal = Refusal::NotFound { what: "notice" };
 
 impl Answers<proto::GetCaseRequest> for Doors {
     type Answer = proto::GetCaseResponse;
@@ -40,7 +39,12 @@ impl Answers<proto::GetCaseRequest> for Doors {
             .map(|body| DiagnosisMade::decode(body.as_slice()))
             .transpose()
             .map_err(|error| Refusal::Internal(error.to_string()))?;
-        Ok(proto::GetCaseResponse { case: Some(answer::case(&case, &members)), diagnosis })
+        let shown = answer::case(&case, &members);
+        Ok(if is_blind(&granted) {
+            proto::GetCaseResponse { case: Some(blinded(shown)), diagnosis: None }
+        } else {
+            proto::GetCaseResponse { case: Some(shown), diagnosis }
+        })
     }
 }
 
@@ -61,9 +65,22 @@ impl Answers<proto::ListCasesRequest> for Doors {
         for (head, member) in read::members_of(self.pool(), asking(&granted), &ids).await.map_err(unread)? {
             members.entry(head).or_default().push(member);
         }
-        let shown = |case: &Case| answer::case(case, members.get(&case.id).map_or(&[][..], Vec::as_slice));
+        let blind = is_blind(&granted);
+        let shown = |case: &Case| {
+            let shown = answer::case(case, members.get(&case.id).map_or(&[][..], Vec::as_slice));
+            if blind { blinded(shown) } else { shown }
+        };
         Ok(proto::ListCasesResponse { cases: cases.iter().map(shown).collect(), next_page_token })
     }
+}
+
+/// True for who calls back and has no other part in handling: a call-back is blind to who handled the case.
+fn is_blind(granted: &Granted) -> bool {
+    granted.caller.kind == CallerKind::Centre && granted.caller.roles.iter().eq(["evaluator"])
+}
+
+fn blinded(case: proto::Case) -> proto::Case {
+    proto::Case { participant_units: Vec::new(), ..case }
 }
 
 /// Cuts the one row too many that says there is another page, and names where it begins.
@@ -98,44 +115,6 @@ impl Answers<proto::ReadMaskedTextRequest> for Doors {
         let sealed = read::find_text(self.pool(), case.id).await.map_err(unread)?.ok_or(NO_CASE)?;
         let words = seal::open_text(self.corridor.service().vault(), case.id, &sealed)?;
         Ok(proto::ReadMaskedTextResponse { title: words.title, body: words.body, confirmed: case.mask_confirmed })
-    }
-}
-
-impl Answers<proto::GetByTrackingCodeRequest> for Doors {
-    type Answer = proto::GetByTrackingCodeResponse;
-
-    async fn answer_to(&self, request: Request<proto::GetByTrackingCodeRequest>) -> Result<Self::Answer, Refusal> {
-        let code = wire::tracking_code(&request.get_ref().tracking_code)?;
-        let case = read::find_by_tracking(self.pool(), &code).await.map_err(unread)?.ok_or(NO_CASE)?;
-        let notices = read::list_notices(self.pool(), case.id).await.map_err(unread)?;
-        Ok(answer::progress(&case, &notices))
-    }
-}
-
-impl Answers<proto::ListNoticesRequest> for Doors {
-    type Answer = proto::ListNoticesResponse;
-
-    async fn answer_to(&self, request: Request<proto::ListNoticesRequest>) -> Result<Self::Answer, Refusal> {
-        let granted = Granted::of(&request)?;
-        let case = self.find_shown(&granted, wire::case_id("case_id", &request.get_ref().case_id)?).await?;
-        let notices = read::list_notices(self.pool(), case.id).await.map_err(unread)?;
-        Ok(proto::ListNoticesResponse { notices: notices.iter().map(answer::notice).collect() })
-    }
-}
-
-impl Answers<proto::GetNoticeRequest> for Doors {
-    type Answer = proto::GetNoticeResponse;
-
-    async fn answer_to(&self, request: Request<proto::GetNoticeRequest>) -> Result<Self::Answer, Refusal> {
-        let granted = Granted::of(&request)?;
-        let id = wire::notice_id(&request.get_ref().notice_id)?;
-        let notice = read::find_notice(self.pool(), id).await.map_err(unread)?.ok_or(NO_NOTICE)?;
-        // A notice of a foreign case is missing like one that never was.
-        self.find_shown(&granted, notice.case_id).await.map_err(|refusal| match refusal {
-            Refusal::NotFound { .. } => NO_NOTICE,
-            other => other,
-        })?;
-        Ok(proto::GetNoticeResponse { notice: Some(answer::notice(&notice)) })
     }
 }
 

@@ -141,6 +141,7 @@ pub fn notice(notice: &Notice) -> proto::Notice {
         body_en: notice.content.body_en.clone(),
         citations: notice.content.citations.iter().map(write::citation).collect(),
         template_code: notice.template.clone(),
+        reply: String::new(),
     }
 }
 
@@ -183,7 +184,16 @@ pub fn open_task(task: OpenTask) -> proto::OpenTask {
 
 /// Progress for the public: stage, dates, notices, no identity.
 #[must_use]
-pub fn progress(case: &Case, notices: &[Notice]) -> proto::GetByTrackingCodeResponse {
+pub fn progress(
+    case: &Case,
+    notices: Vec<proto::Notice>,
+    clocks: Vec<proto::PublicClock>,
+    incomplete: bool,
+) -> proto::GetByTrackingCodeResponse {
+    let receipt = match &case.stage {
+        Stage::RoutedAway { receipt, .. } => receipt.as_ref(),
+        _ => None,
+    };
     proto::GetByTrackingCodeResponse {
         case_no: case.number.to_string(),
         stage: stage(case.stage.name()),
@@ -191,6 +201,10 @@ pub fn progress(case: &Case, notices: &[Notice]) -> proto::GetByTrackingCodeResp
         registered_at: Some(write::time(case.registered_at)),
         accepted_at: case.stage.acceptance().map(|acceptance| write::time(acceptance.at)),
         round: case.stage.round(),
-        notices: notices.iter().map(notice).collect(),
+        notices,
+        clocks,
+        incomplete,
+        receipt_no: receipt.map(|receipt| receipt.number.clone()).unwrap_or_default(),
+        receipted_at: receipt.map(|receipt| write::time(receipt.at)),
     }
 }

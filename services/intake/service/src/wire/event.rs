@@ -89,13 +89,14 @@ pub fn tell(cx: &mut Context<Rules>, case: &Case, event: &Event, at: Timestamp) 
         Event::FactsAdded { facts } => {
             cx.emit(key, &proto::CaseFactsAdded { case_id, facts: Some(write::facts(facts)), added_at: now });
         }
-        Event::Linked { link } => cx.emit(
+        Event::Linked { link, left } => cx.emit(
             key,
             &proto::CaseLinked {
                 case_id,
                 head_case_id: link.head.to_string(),
                 kind: answer::link_kind(link.kind),
                 linked_at: now,
+                left_head_case_id: left.map(|left| left.to_string()).unwrap_or_default(),
             },
         ),
         Event::NoticeServed { notice, kind, round } => cx.emit(

@@ -191,6 +191,28 @@ async fn a_head_whose_complainant_leaves_goes_on_for_the_others() {
 }
 
 #[tokio::test]
+async fn a_member_is_handled_again_though_the_heads_complainant_left_in_between() {
+    let house = House::open().await;
+    let (assignment, supervision) = (house.neighbour(Assignment).await, house.neighbour(Supervision).await);
+    let evaluation = house.neighbour(Evaluation).await;
+    let ids = three(&house).await;
+    house.accept(&ids[0]).await.unwrap();
+    assignment.say(&ids[0], handled(&ids[0], 1)).await;
+    house.heard(&assignment).await;
+    supervision.say(&ids[0], approved(&ids[0], 1)).await;
+    house.heard(&supervision).await;
+    evaluation.say(&ids[0], dissatisfied(&ids[0], 1)).await;
+    house.heard(&evaluation).await;
+    let withdraw = proto::WithdrawCaseRequest { command_id: command(), case_id: ids[0].clone() };
+    assert!(!house.doors.withdraw_case(by(&clerk(), withdraw)).await.unwrap().into_inner().ended);
+    evaluation.say(&ids[1], dissatisfied(&ids[1], 1)).await;
+    house.heard(&evaluation).await;
+    let member = house.case(&ids[1]).await;
+    assert_eq!((member.stage(), member.round), (proto::CaseStage::Accepted, 2));
+    assert_eq!(house.stage(&ids[0]).await, proto::CaseStage::Accepted);
+}
+
+#[tokio::test]
 async fn joining_and_answering_at_once_leaves_nobody_without_an_answer() {
     let house = House::open().await;
     let (_replica, doors) = house.replica().await;

@@ -200,14 +200,16 @@ impl House {
         kit::node::migrate::<Intake>(&url, &MIGRATOR, clock).await.unwrap();
         let bundle = jiashan().canonical_bytes().unwrap();
         let intake = start_service(service(), &settings(&nats, url.clone(), start), &bundle).await;
-        let doors = Doors::new(intake.corridor.clone());
+        let doors =
+            Doors::new(intake.corridor.clone(), intake::neighbours::Neighbours::new(kit::settings::Peers::default()));
         Self { nats, url, start, bundle, intake, doors }
     }
 
     /// Another process of the same service.
     pub async fn replica(&self) -> (Running<Intake>, Doors) {
         let intake = start_service(service(), &settings(&self.nats, self.url.clone(), self.start), &self.bundle).await;
-        let doors = Doors::new(intake.corridor.clone());
+        let doors =
+            Doors::new(intake.corridor.clone(), intake::neighbours::Neighbours::new(kit::settings::Peers::default()));
         (intake, doors)
     }
 

@@ -17,15 +17,15 @@ fn read(type_name: &str, payload: &[u8]) -> Option<DynamicMessage> {
     DynamicMessage::decode(descriptor, payload).ok()
 }
 
-/// The cases an event names: its `case_id`, its `case_ids`, and the head a case is linked to.
+/// The cases an event names: its `case_id`, its `case_ids`, and the heads a case is linked to and was linked to.
 pub fn cases_of(type_name: &str, payload: &[u8]) -> Vec<CaseId> {
     let Some(message) = read(type_name, payload) else {
         return Vec::new();
     };
     let links = type_name.ends_with(".CaseLinked");
     let mut cases = Vec::new();
-    for name in ["case_id", "case_ids", "head_case_id"] {
-        if name == "head_case_id" && !links {
+    for name in ["case_id", "case_ids", "head_case_id", "left_head_case_id"] {
+        if name.ends_with("head_case_id") && !links {
             continue;
         }
         let Some(value) = message.get_field_by_name(name) else {

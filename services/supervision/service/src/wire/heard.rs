@@ -116,7 +116,11 @@ fn linked(body: &intake::CaseLinked) -> Result<Facts, Mistakes> {
     let member: CaseId = read::word("case_id", &body.case_id)?;
     let head: CaseId = read::word("head_case_id", &body.head_case_id)?;
     let at = read::time("linked_at", body.linked_at.as_ref())?;
-    Ok(vec![(member, Heard::new(at, Fact::Linked { head })), (head, Heard::new(at, Fact::MemberLinked { member }))])
+    let left: Option<CaseId> = read::maybe_word("left_head_case_id", &body.left_head_case_id)?;
+    let mut facts =
+        vec![(member, Heard::new(at, Fact::Linked { head })), (head, Heard::new(at, Fact::MemberLinked { member }))];
+    facts.extend(left.map(|left| (left, Heard::new(at, Fact::MemberLeft { member }))));
+    Ok(facts)
 }
 
 fn notice(body: &intake::NoticeServed) -> Result<Facts, Mistakes> {

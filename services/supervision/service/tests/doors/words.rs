@@ -57,6 +57,7 @@ pub fn linked(case: Uuid, head: Uuid, kind: intake::LinkKind, when: &str) -> int
         head_case_id: head.to_string(),
         kind: kind.into(),
         linked_at: Some(wire_time(when)),
+        left_head_case_id: String::new(),
     }
 }
 
