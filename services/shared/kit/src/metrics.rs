@@ -22,6 +22,7 @@ const HELP: &[(&str, &str)] = &[
     ("xiezhi_repaired_events", "Events read from a producer's journal because the stream did not bring them."),
     ("xiezhi_parked", "Events that wait for an earlier fact or for a person, by consumer."),
     ("xiezhi_timers_due", "Timers that are due and about to fire, by service."),
+    ("xiezhi_clocks", "Statutory clocks that are due within a day, or breached and not yet stopped."),
     ("xiezhi_clock_suspect", "1 where the wall clock jumped and nobody has confirmed the time yet, by service."),
 ];
 

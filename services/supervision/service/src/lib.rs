@@ -2,6 +2,7 @@
 
 mod app;
 mod consume;
+mod gauges;
 mod refuse;
 pub mod rpc;
 mod rules;
@@ -74,6 +75,8 @@ impl Service for Supervision {
 pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
     let node = kit::start(Supervision, settings).await?;
     let door = rpc::Door::new(node.corridor.clone());
+    let pool = node.corridor.pool().clone();
+    node.loops().spawn(|stop| gauges::watch(pool, stop));
     Ok(node.running(move |routes| {
         routes.add_service(SupervisionServiceServer::new(door));
     }))

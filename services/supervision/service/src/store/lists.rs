@@ -22,6 +22,29 @@ pub struct DueKey {
     pub kind: String,
 }
 
+/// How many clocks need somebody now.
+#[derive(Debug, Clone, Copy)]
+pub struct Pressing {
+    /// They run and end within a day.
+    pub due_within_a_day: i64,
+    /// They ran out and nobody has acted.
+    pub breached: i64,
+}
+
+/// Counts the clocks that need somebody now.
+pub async fn pressing(pool: &sqlx::PgPool) -> sqlx::Result<Pressing> {
+    sqlx::query_as!(
+        Pressing,
+        r#"SELECT count(*) FILTER (WHERE state = 'running' AND due_at < bus.now() + interval '1 day')
+                    AS "due_within_a_day!",
+                  count(*) FILTER (WHERE state = 'breached') AS "breached!"
+           FROM clock
+           WHERE state IN ('running', 'breached') AND due_at < bus.now() + interval '1 day'"#
+    )
+    .fetch_one(pool)
+    .await
+}
+
 /// Clocks that run or stand breached, the nearest first.
 pub async fn due(
     tx: &mut Tx,
