@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use assignment_domain::deadline::Deadline;
 use assignment_domain::decide::Registered;
-use assignment_domain::file::{CaseFile, Command, Decided, Event, Ruling, Setting};
+use assignment_domain::file::{CaseFile, Cited, Command, Decided, Event, Ruling, Setting};
 use assignment_domain::order::{OrderEvent, WorkOrder};
 use assignment_domain::precedent::Precedent;
 use assignment_domain::proof::Proof;
 use assignment_domain::refusal::Refusal as No;
 use kit::caller::Granted;
 use kit::context::{Arm, Context};
-use kit::refusal::Refusal;
+use kit::refusal::{Checks, Refusal};
 use uuid::Uuid;
 use vocab::{CaseId, DeterminationId, UnitCode, WorkOrderId, clock};
 
@@ -245,6 +245,23 @@ pub fn visible_order<'u>(
 pub fn unit_of(granted: &Granted) -> Result<UnitCode, Refusal> {
     UnitCode::new(granted.caller.unit.clone())
         .map_err(|_| Refusal::NotPermitted { action: "speaking for no unit".to_owned() })
+}
+
+/// 引用核对: an article is of a law that the pack in force knows. What is cited travels in events, so it must not be able to
+/// carry anything else; nor does the refusal repeat it.
+pub fn cites_known_laws<'c>(cx: &Cx, cited: impl IntoIterator<Item = (String, &'c Cited)>) -> Result<(), Refusal> {
+    let mut checks = Checks::default();
+    for (field, cited) in cited {
+        if let Cited::Article(citation) = cited
+            && !cx.rules().laws.contains(&citation.law)
+        {
+            checks.wrong(
+                format!("{field}.law"),
+                "is no law that the pack in force cites; an item of the lists may be cited",
+            );
+        }
+    }
+    checks.done()
 }
 
 /// What a text is about and of which kind it is.

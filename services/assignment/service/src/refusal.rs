@@ -37,7 +37,8 @@ pub fn refuse(no: No) -> Refusal {
         No::NothingCompleted => Refusal::forbidden("assignment.nothing_completed", "本轮没有办结的工单", en),
         No::OperationOpen => Refusal::forbidden("assignment.operation_open", "联合行动尚未结束", en),
         No::NotTheLead => Refusal::forbidden("assignment.not_the_lead", "只有主办单位可以这样做", en),
-        No::UnknownItem { item } => Refusal::field("citation.item_code", format!("{item} is on no list")),
+        // What stands in place of a code is not repeated: it may be anything.
+        No::UnknownItem { .. } => Refusal::field("citation.item_code", "is on no list"),
         No::UnknownUnit { unit } => Refusal::field("unit_code", format!("{unit} does not exist")),
         No::TownNotListed { unit } => Refusal::forbidden(
             "assignment.town_not_listed",

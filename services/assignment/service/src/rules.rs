@@ -19,6 +19,8 @@ pub struct Rules {
     pub policy: Policy,
     /// The lists as they are now; their record time begins with time itself, for whoever asks now.
     pub lists: Lists,
+    /// 法规: every law and document that the pack cites or rests on anywhere. What units cite is one of these.
+    pub laws: BTreeSet<String>,
     /// The centre's own code.
     pub centre: UnitCode,
 }
@@ -49,8 +51,9 @@ impl Rules {
         if centre.is_none() {
             mistakes.push("the pack names no centre".to_owned());
         }
+        let laws = laws(&pack, &mut mistakes);
         match (policy, centre) {
-            (Some(policy), Some(centre)) if mistakes.is_empty() => Ok(Self { policy, lists, centre, pack }),
+            (Some(policy), Some(centre)) if mistakes.is_empty() => Ok(Self { policy, lists, laws, centre, pack }),
             _ => Err(mistakes),
         }
     }
@@ -81,6 +84,35 @@ impl Rules {
             .find(|fact| fact.code == *code)
             .map(|fact| (fact.question_zh.clone(), fact.question_en.clone()))
             .unwrap_or_default()
+    }
+}
+
+/// The laws of every citation of the pack, wherever it stands, and the documents that give powers or split overlaps.
+fn laws(pack: &Pack, mistakes: &mut Vec<String>) -> BTreeSet<String> {
+    let transfers = pack.power_items.iter().filter_map(|item| item.transfer.as_ref());
+    let holdings = pack.power_items.iter().flat_map(|item| &item.holdings);
+    let documents = pack.boundary_rules.iter().map(|rule| &rule.source);
+    let documents = documents.chain(transfers.map(|transfer| &transfer.basis));
+    let mut laws: BTreeSet<String> = documents.chain(holdings.map(|holding| &holding.source)).cloned().collect();
+    match serde_json::to_value(pack) {
+        Ok(pack) => cited_laws(&pack, &mut laws),
+        Err(error) => mistakes.push(format!("the pack cannot be searched for the laws it cites: {error}")),
+    }
+    laws
+}
+
+/// A citation is whatever has a law and an article: a new place for one needs nothing here.
+fn cited_laws(value: &serde_json::Value, laws: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            if let (Some(law), true) = (fields.get("law").and_then(|law| law.as_str()), fields.contains_key("article"))
+            {
+                laws.insert(law.to_owned());
+            }
+            fields.values().for_each(|field| cited_laws(field, laws));
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(|value| cited_laws(value, laws)),
+        _ => {}
     }
 }
 

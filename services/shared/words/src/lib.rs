@@ -1,6 +1,7 @@
 //! 用语转换: between the contract's common messages (`xiezhi.common.v1`) and the words of `vocab`.
 //! [`read`] takes a message apart and names every mistake with its field; [`write`] puts one together and cannot fail.
 
+mod article;
 pub mod read;
 pub mod write;
 

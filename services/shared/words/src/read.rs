@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use vocab::{Channel, Citation, Duty, FactCode, FactValue, HandlingMode, MatterCode, Role, Track, Urgency};
 use xiezhi_proto::common::v1 as wire;
 
+use crate::article::is_article;
 use crate::{Blob, Cited, Deadline, Mistakes, Share};
 
 /// The longest name of a law or an article, in characters.
@@ -146,6 +147,19 @@ pub fn citation(message: &wire::Citation) -> Result<Cited, Mistakes> {
     }
     let citation = Citation { law: message.law.clone(), article: message.article.clone(), version_date };
     Ok(Cited { citation, item })
+}
+
+/// 法条引用: a law's name and the number of one of its articles. The law is still to be looked up by who knows the laws.
+pub fn article(message: &wire::Citation) -> Result<Citation, Mistakes> {
+    let mut mistakes = Mistakes::default();
+    let cited = mistakes.keep(citation(message));
+    if !is_article(&message.article) {
+        mistakes.0.retain(|mistake| mistake.field != "article");
+        let reason =
+            "must be the number of an article, e.g. 第八十三条 or 第十条第一款; 全文 for a document without any";
+        mistakes.0.extend(Mistakes::one("article", reason).0);
+    }
+    cited.filter(|_| mistakes.0.is_empty()).map(|cited| cited.citation).ok_or(mistakes)
 }
 
 /// 份额.

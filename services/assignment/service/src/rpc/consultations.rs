@@ -13,7 +13,7 @@ use vocab::{CaseId, ConsultationId, MatterCode, WorkOrderId};
 use xiezhi_proto::assignment::v1 as wire;
 
 use super::{Door, asking, stored};
-use crate::app::{About, act, keep_text, unit_of, visible};
+use crate::app::{About, act, cites_known_laws, keep_text, unit_of, visible};
 use crate::store::read as rows;
 use crate::wire::{read, write};
 
@@ -34,6 +34,7 @@ impl Door {
                 if !granted.covers(asked.map(vocab::UnitCode::as_str)) {
                     return Err(Refusal::NotFound { what: "consultation" });
                 }
+                cites_known_laws(cx, [("citation".to_owned(), &stated.cited)])?;
                 let command = Command::TakePosition {
                     consultation: stated.of,
                     unit: who.clone(),
@@ -95,6 +96,7 @@ impl Door {
             .command(call, Keys::one(case.uuid()), move |unit, cx| {
                 let before: BTreeSet<WorkOrderId> =
                     visible(unit, &granted, case)?.file.orders.keys().copied().collect();
+                cites_known_laws(cx, asked.cited())?;
                 let command = Command::Rule {
                     consultation: asked.consultation,
                     shares: asked.shares.clone(),

@@ -9,7 +9,7 @@ use vocab::CaseId;
 use xiezhi_proto::assignment::v1 as wire;
 
 use super::Door;
-use crate::app::{About, act, keep_text, unit_of, visible};
+use crate::app::{About, act, cites_known_laws, keep_text, unit_of, visible};
 use crate::unit::Unit;
 use crate::wire::{read, write};
 
@@ -26,6 +26,7 @@ impl Door {
         self.corridor
             .command(call, Keys::one(case.uuid()), move |unit, cx| {
                 visible(unit, &granted, case)?;
+                cites_known_laws(cx, [("citation".to_owned(), &stated.cited)])?;
                 let (stance, cited) = (stated.stance, stated.cited.clone());
                 act(unit, cx, case, Command::AnswerDiagnosis { unit: who.clone(), stance, cited })?;
                 let about = About { subject: case.uuid(), kind: "diagnosis" };

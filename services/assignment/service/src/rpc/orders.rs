@@ -14,7 +14,7 @@ use xiezhi_proto::assignment::v1 as wire;
 
 use super::consultations::cut;
 use super::{Door, asking, stored};
-use crate::app::{About, act, keep_text, visible_order};
+use crate::app::{About, act, cites_known_laws, keep_text, visible_order};
 use crate::store::read as rows;
 use crate::unit::Unit;
 use crate::wire::{read, write};
@@ -40,6 +40,9 @@ impl Door {
         self.corridor
             .command(call, Keys::one(case.uuid()), move |unit, cx| {
                 visible_order(unit, &granted, case, on.order)?;
+                if let Command::Object { cited, .. } = &on.command {
+                    cites_known_laws(cx, [("citation".to_owned(), cited)])?;
+                }
                 act(unit, cx, case, on.command.clone())?;
                 let about = About { subject: on.order.uuid(), kind: on.kind };
                 keep_text(unit, cx, &granted, case, about, &on.text);

@@ -81,7 +81,8 @@ impl Reading {
             Some(citation) if !citation.item_code.is_empty() => {
                 self.keep(field, read::word("item_code", &citation.item_code)).map(Cited::Item)
             }
-            Some(citation) => self.keep(field, read::citation(citation)).map(|cited| Cited::Article(cited.citation)),
+            // Whether the pack knows the law is the corridor's to say, by the rules in force when it decides.
+            Some(citation) => self.keep(field, read::article(citation)).map(Cited::Article),
             None => {
                 self.0.wrong(field, "must cite an item of the list or an article");
                 None
@@ -181,6 +182,16 @@ pub struct AskedRuling {
     pub grounds: String,
     /// How far it reaches.
     pub reach: Reach,
+}
+
+impl AskedRuling {
+    /// Everything its shares cite, with the field in which it stands.
+    pub fn cited(&self) -> impl Iterator<Item = (String, &Cited)> {
+        self.shares.iter().enumerate().flat_map(|(nth, share)| {
+            let field = move |place: usize| format!("shares[{nth}].citations[{place}]");
+            share.cited.iter().enumerate().map(move |(place, cited)| (field(place), cited))
+        })
+    }
 }
 
 /// 裁定.

@@ -399,6 +399,11 @@ pub fn cite(item: &str) -> Citation {
     Citation { item_code: item.to_owned(), ..Default::default() }
 }
 
+/// An article without an item.
+pub fn article(law: &str, article: &str) -> Citation {
+    Citation { law: law.to_owned(), article: article.to_owned(), ..Default::default() }
+}
+
 async fn neighbour<S: Service<Needs = ()>>(nats: &testkit::Nats, start: Timestamp, voice: S) -> Running<S> {
     let url = testkit::fresh_database(S::NAME).await.unwrap();
     kit::node::migrate::<S>(&url, &NO_TABLES, ClockKind::Simulated { start: Some(start) }).await.unwrap();

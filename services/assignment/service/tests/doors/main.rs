@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
 
 mod accounts;
+mod citations;
 mod disputes;
 mod house;
 mod input;
