@@ -39,6 +39,7 @@ CREATE TABLE responsibility (
   ruling_id uuid,
   consultation_id uuid,
   lead_unit text,
+  open_orders int NOT NULL CHECK (open_orders >= 0),
   state jsonb NOT NULL,
   CONSTRAINT responsibility_is_one CHECK (CASE stage
     WHEN 'determined' THEN determination_id IS NOT NULL AND ruling_id IS NULL AND consultation_id IS NULL
@@ -48,6 +49,9 @@ CREATE TABLE responsibility (
     WHEN 'ended' THEN num_nonnulls(determination_id, ruling_id) <= 1 AND consultation_id IS NULL
     ELSE num_nonnulls(determination_id, ruling_id, consultation_id) = 0 END)
 );
+
+COMMENT ON COLUMN responsibility.open_orders IS
+  'how many of its orders are neither completed nor withdrawn; a department sees no orders but its own to count';
 
 -- Every question to the lists that was acted on; the proof is a file named by its hash.
 CREATE TABLE determination (
@@ -109,28 +113,6 @@ CREATE INDEX work_order_case ON work_order (case_id, id);
 CREATE INDEX work_order_unit ON work_order (unit, id);
 CREATE INDEX work_order_open ON work_order (case_id) WHERE stage IN ('dispatched', 'acknowledged', 'objected');
 
--- The second wall: reads for a department run as this role, which sees the rows of the unit it was told and no others.
-DO $$
-BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'assignment_department') THEN
-    CREATE ROLE assignment_department NOLOGIN;
-  END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-  NULL; -- another database of this server was made at the same moment
-END $$;
-DO $$
-BEGIN
-  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
-     AND NOT pg_has_role(current_user, 'assignment_department', 'MEMBER') THEN
-    EXECUTE format('GRANT assignment_department TO %I', current_user);
-  END IF;
-END $$;
-GRANT SELECT ON work_order TO assignment_department;
-ALTER TABLE work_order ENABLE ROW LEVEL SECURITY;
-ALTER TABLE work_order FORCE ROW LEVEL SECURITY;
-CREATE POLICY work_order_of_the_unit ON work_order
-  USING (current_user <> 'assignment_department' OR unit = current_setting('xiezhi.unit', true));
-
 -- What changed for a unit, numbered without gaps in the order of commit, so that a reader resumes where it stopped.
 CREATE TABLE order_feed_head (
   unit text PRIMARY KEY,
@@ -173,8 +155,10 @@ CREATE TABLE token_challenge (
 );
 CREATE INDEX token_challenge_expiry ON token_challenge (expires_at);
 
--- What a person has to do next; 'centre' stands for whatever the centre's code is.
-CREATE VIEW open_task AS
+-- What a person has to do next; 'centre' stands for whatever the centre's code is. It is read with the rights of whoever
+-- asks, so that the second wall stands before it too, and of what a unit may see it shows the unit's own tasks.
+CREATE VIEW open_task WITH (security_invoker = true) AS
+SELECT case_id, task, unit, reference, due_at FROM (
   SELECT case_id, 'diagnosis.make' AS task, 'centre' AS unit, case_id AS reference,
          (state #>> '{diagnosis,answer_by,due_at}')::timestamptz AS due_at
     FROM responsibility WHERE stage = 'diagnosing'
@@ -200,9 +184,74 @@ CREATE VIEW open_task AS
   UNION ALL
   SELECT r.case_id, 'case.complete', r.lead_unit, r.case_id, NULL
     FROM responsibility r
-   WHERE r.stage IN ('determined', 'ruled') AND r.state -> 'operation' = 'null'
-     AND NOT EXISTS (SELECT FROM work_order w WHERE w.case_id = r.case_id
-                      AND w.stage IN ('dispatched', 'acknowledged', 'objected'))
+   WHERE r.stage IN ('determined', 'ruled') AND r.state -> 'operation' = 'null' AND r.open_orders = 0
   UNION ALL
   SELECT case_id, 'case.reconsider', lead_unit, case_id, NULL
-    FROM responsibility WHERE stage IN ('determined', 'ruled') AND state -> 'reconsider' <> 'null';
+    FROM responsibility WHERE stage IN ('determined', 'ruled') AND state -> 'reconsider' <> 'null'
+) AS task
+ WHERE current_user <> 'assignment_department' OR unit = current_setting('xiezhi.unit', true);
+
+-- The second wall: reads for a department run as this role, which sees the rows of the unit it was told and no others.
+-- Each policy lets everybody else through: the tables are forced, so that their owner is asked as well.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'assignment_department') THEN
+    CREATE ROLE assignment_department NOLOGIN;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+  NULL; -- another database of this server was made at the same moment
+END $$;
+DO $$
+BEGIN
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+     AND NOT pg_has_role(current_user, 'assignment_department', 'MEMBER') THEN
+    EXECUTE format('GRANT assignment_department TO %I', current_user);
+  END IF;
+END $$;
+GRANT SELECT ON work_order, consultation, responsibility, determination, work_text, order_feed, open_task
+  TO assignment_department;
+
+ALTER TABLE work_order ENABLE ROW LEVEL SECURITY;
+ALTER TABLE work_order FORCE ROW LEVEL SECURITY;
+CREATE POLICY work_order_of_the_unit ON work_order
+  USING (current_user <> 'assignment_department' OR unit = current_setting('xiezhi.unit', true));
+
+ALTER TABLE order_feed ENABLE ROW LEVEL SECURITY;
+ALTER TABLE order_feed FORCE ROW LEVEL SECURITY;
+CREATE POLICY order_feed_of_the_unit ON order_feed
+  USING (current_user <> 'assignment_department' OR unit = current_setting('xiezhi.unit', true));
+
+-- A consultation: the units that are asked.
+ALTER TABLE consultation ENABLE ROW LEVEL SECURITY;
+ALTER TABLE consultation FORCE ROW LEVEL SECURITY;
+CREATE POLICY consultation_of_the_unit ON consultation
+  USING (current_user <> 'assignment_department' OR state -> 'asked' ? current_setting('xiezhi.unit', true));
+
+-- A case: the units asked in its diagnosis or in a consultation, named in its decision, or holding an order of it.
+ALTER TABLE responsibility ENABLE ROW LEVEL SECURITY;
+ALTER TABLE responsibility FORCE ROW LEVEL SECURITY;
+CREATE POLICY responsibility_of_the_unit ON responsibility
+  USING (current_user <> 'assignment_department'
+    OR state #> '{diagnosis,asked}' ? current_setting('xiezhi.unit', true)
+    OR state #> '{stage,decision,shares}'
+         @> jsonb_build_array(jsonb_build_object('unit', current_setting('xiezhi.unit', true)))
+    OR EXISTS (SELECT FROM work_order o
+                WHERE o.case_id = responsibility.case_id AND o.unit = current_setting('xiezhi.unit', true))
+    OR EXISTS (SELECT FROM consultation c
+                WHERE c.case_id = responsibility.case_id AND c.state -> 'asked' ? current_setting('xiezhi.unit', true)));
+
+-- A determination: whoever sees its case; the policies of the tables asked apply to the same unit.
+ALTER TABLE determination ENABLE ROW LEVEL SECURITY;
+ALTER TABLE determination FORCE ROW LEVEL SECURITY;
+CREATE POLICY determination_of_the_unit ON determination
+  USING (current_user <> 'assignment_department'
+    OR EXISTS (SELECT FROM responsibility r WHERE r.case_id = determination.case_id));
+
+-- A text: whoever sees what it is about, an order, a consultation, or a case.
+ALTER TABLE work_text ENABLE ROW LEVEL SECURITY;
+ALTER TABLE work_text FORCE ROW LEVEL SECURITY;
+CREATE POLICY work_text_of_the_unit ON work_text
+  USING (current_user <> 'assignment_department'
+    OR EXISTS (SELECT FROM work_order o WHERE o.id = work_text.subject_id)
+    OR EXISTS (SELECT FROM consultation c WHERE c.id = work_text.subject_id)
+    OR EXISTS (SELECT FROM responsibility r WHERE r.case_id = work_text.subject_id));

@@ -6,6 +6,7 @@ use assignment_domain::account::{Account, AccountKind};
 use ed25519_dalek::{Signature, VerifyingKey};
 use kit::caller::{Call, Caller, CallerKind};
 use kit::refusal::{Refusal, Sentence};
+use kit::server::PeerCertificates;
 use kit::service::Keys;
 use rand::TryRngCore;
 use tonic::{Request, Response, Status};
@@ -37,16 +38,24 @@ impl TokenDoor {
         Ok(wire::CreateChallengeResponse { challenge: challenge.into(), expires_at: Some(time(expires_at)) })
     }
 
-    async fn token(&self, request: wire::IssueTokenRequest) -> Result<wire::IssueTokenResponse, Refusal> {
+    async fn token(
+        &self,
+        request: wire::IssueTokenRequest,
+        shown: Option<PeerCertificates>,
+    ) -> Result<wire::IssueTokenResponse, Refusal> {
         let signer = self.signer.as_ref().ok_or_else(no_signer)?;
         let account: AccountCode = read::id("account_id", &request.account_id)?;
         let pool = self.corridor.pool();
+        // Whoever signs no challenge may have shown a certificate when it connected.
+        let is_certified = request.challenge.is_empty()
+            && request.signature.is_empty()
+            && shown.is_some_and(|certificates| certificates.names_account(account.as_str()));
         // Taken first: a challenge is worth one attempt.
         let is_ours = rows::take_challenge(pool, &request.challenge, account.as_str()).await.map_err(stored)?;
         let known = rows::find_account(pool, account.as_str()).await.map_err(stored)?;
         let known = known
-            .filter(|account| is_ours && account.disabled_at.is_none())
-            .filter(|account| is_signed(account, &request.challenge, &request.signature))
+            .filter(|account| account.disabled_at.is_none())
+            .filter(|account| is_certified || (is_ours && is_signed(account, &request.challenge, &request.signature)))
             .ok_or_else(not_proven)?;
         let issued = signer.sign(&caller(&known), LIFE)?;
         let expires_at =
@@ -148,7 +157,8 @@ impl AccountService for TokenDoor {
         &self,
         request: Request<wire::IssueTokenRequest>,
     ) -> Result<Response<wire::IssueTokenResponse>, Status> {
-        Ok(Response::new(self.token(request.into_inner()).await?))
+        let shown = request.extensions().get::<PeerCertificates>().cloned();
+        Ok(Response::new(self.token(request.into_inner(), shown).await?))
     }
 
     async fn disable_account(

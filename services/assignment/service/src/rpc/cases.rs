@@ -90,7 +90,7 @@ impl Door {
         let request = request.into_inner();
         let case: CaseId = read::id("case_id", &request.case_id)?;
         let file = self.file(&granted, case).await?;
-        let texts = rows::list_texts(self.corridor.pool(), case.uuid()).await.map_err(stored)?;
+        let texts = rows::list_texts(self.corridor.pool(), asking(&granted), case.uuid()).await.map_err(stored)?;
         let wanted = i64::from(request.round);
         let reply = texts
             .into_iter()
@@ -122,7 +122,8 @@ impl Door {
         let file = self.file(&granted, case).await?;
         let missing = || Refusal::NotFound { what: "determination" };
         let pool = self.corridor.pool();
-        let found = rows::find_determination(pool, case, id.map(vocab::DeterminationId::uuid)).await.map_err(stored)?;
+        let id = id.map(vocab::DeterminationId::uuid);
+        let found = rows::find_determination(pool, asking(&granted), case, id).await.map_err(stored)?;
         let found = found.ok_or_else(missing)?;
         let blob = kit::blob::find(pool, &found.proof_sha256).await?.ok_or_else(missing)?;
         let proof = serde_json::from_slice(&blob.bytes)
@@ -178,8 +179,8 @@ impl Door {
             return Ok(wire::ListOpenTasksResponse::default());
         }
         let wanted = own.or(wanted);
-        let found =
-            rows::list_open_tasks(self.corridor.pool(), wanted.as_deref(), case.map(CaseId::uuid), after, limit + 1);
+        let (pool, case) = (self.corridor.pool(), case.map(CaseId::uuid));
+        let found = rows::list_open_tasks(pool, asking(&granted), wanted.as_deref(), case, after, limit + 1);
         let mut found = found.await.map_err(stored)?;
         let next_page_token =
             cut(&mut found, limit, |last| encode_token(&(last.case, &last.task, &last.unit, last.reference)));

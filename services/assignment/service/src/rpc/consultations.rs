@@ -57,11 +57,11 @@ impl Door {
     ) -> Result<wire::GetConsultationResponse, Refusal> {
         let granted = Granted::of(&request)?;
         let id: ConsultationId = read::id("consultation_id", &request.get_ref().consultation_id)?;
-        let found = rows::find_consultation(self.corridor.pool(), id).await.map_err(stored)?;
+        let found = rows::find_consultation(self.corridor.pool(), asking(&granted), id).await.map_err(stored)?;
         let found = found
             .filter(|found| granted.covers(found.asked.iter().map(vocab::UnitCode::as_str)))
             .ok_or(Refusal::NotFound { what: "consultation" })?;
-        let reasons = self.reasons(id.uuid(), "position").await?;
+        let reasons = self.reasons(&granted, id.uuid(), "position").await?;
         Ok(wire::GetConsultationResponse { consultation: Some(write::consultation(&found, &reasons)) })
     }
 
@@ -80,7 +80,8 @@ impl Door {
             before: decode_token::<Uuid>(&request.page_token)?,
             limit: limit + 1,
         };
-        let mut found = rows::list_consultations(self.corridor.pool(), &filter).await.map_err(stored)?;
+        let found = rows::list_consultations(self.corridor.pool(), asking(&granted), &filter).await;
+        let mut found = found.map_err(stored)?;
         let next_page_token = cut(&mut found, limit, |last| encode_token(&last.id.uuid()));
         let nothing = write::Reasons::new();
         let consultations = found.iter().map(|found| write::consultation(found, &nothing)).collect();

@@ -65,7 +65,7 @@ impl Door {
         let file = self.file(&granted, case).await?;
         let found = file.case.diagnosis.as_ref().ok_or(Refusal::NotFound { what: "diagnosis" })?;
         let rules = self.corridor.rules().await?;
-        let reasons = self.reasons(case.uuid(), "diagnosis").await?;
+        let reasons = self.reasons(&granted, case.uuid(), "diagnosis").await?;
         let diagnosis = Some(write::diagnosis(&file.case, found, &rules.content, &reasons));
         Ok(wire::GetDiagnosisResponse { diagnosis })
     }

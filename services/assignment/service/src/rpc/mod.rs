@@ -100,13 +100,13 @@ impl Door {
         granted: &Granted,
         case: CaseId,
     ) -> Result<assignment_domain::file::CaseFile, Refusal> {
-        let file = read::find_file(self.corridor.pool(), case).await.map_err(stored)?;
+        let file = read::find_file(self.corridor.pool(), asking(granted), case).await.map_err(stored)?;
         file.filter(|file| granted.covers(crate::app::units_of(file))).ok_or(Refusal::NotFound { what: "case" })
     }
 
     /// The last words of each unit about something.
-    pub(crate) async fn reasons(&self, subject: uuid::Uuid, kind: &str) -> Result<Reasons, Refusal> {
-        let texts = read::list_texts(self.corridor.pool(), subject).await.map_err(stored)?;
+    pub(crate) async fn reasons(&self, granted: &Granted, subject: uuid::Uuid, kind: &str) -> Result<Reasons, Refusal> {
+        let texts = read::list_texts(self.corridor.pool(), asking(granted), subject).await.map_err(stored)?;
         Ok(texts.into_iter().filter(|text| text.kind == kind).map(|text| (text.unit, text.body)).collect())
     }
 }

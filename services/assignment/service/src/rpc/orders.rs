@@ -171,7 +171,7 @@ impl Door {
         };
         let mut orders = rows::list_orders(self.corridor.pool(), asking(&granted), &filter).await.map_err(stored)?;
         let next_page_token = cut(&mut orders, limit, |last| encode_token(&last.id.uuid()));
-        let work_orders = self.with_cases(&orders).await?;
+        let work_orders = self.with_cases(&granted, &orders).await?;
         Ok(wire::ListWorkOrdersResponse { work_orders, next_page_token })
     }
 
@@ -182,8 +182,9 @@ impl Door {
         let granted = Granted::of(&request)?;
         let id: WorkOrderId = read::id("work_order_id", &request.get_ref().work_order_id)?;
         let orders = rows::orders_by_id(self.corridor.pool(), asking(&granted), &[id.uuid()]).await.map_err(stored)?;
-        let work_order = self.with_cases(&orders).await?.pop().ok_or(Refusal::NotFound { what: "work order" })?;
-        let texts = rows::list_texts(self.corridor.pool(), id.uuid()).await.map_err(stored)?;
+        let work_order =
+            self.with_cases(&granted, &orders).await?.pop().ok_or(Refusal::NotFound { what: "work order" })?;
+        let texts = rows::list_texts(self.corridor.pool(), asking(&granted), id.uuid()).await.map_err(stored)?;
         let texts = texts.into_iter().map(|text| write::work_text(text.kind, text.unit, text.body, text.at)).collect();
         Ok(wire::GetWorkOrderResponse { work_order: Some(work_order), texts })
     }
@@ -191,10 +192,11 @@ impl Door {
     /// Orders with the numbers and facts of their cases.
     pub(super) async fn with_cases(
         &self,
+        granted: &Granted,
         orders: &[assignment_domain::order::WorkOrder],
     ) -> Result<Vec<wire::WorkOrder>, Refusal> {
         let ids: Vec<Uuid> = orders.iter().map(|order| order.case.uuid()).collect();
-        let cases = rows::cases_by_id(self.corridor.pool(), &ids).await.map_err(stored)?;
+        let cases = rows::cases_by_id(self.corridor.pool(), asking(granted), &ids).await.map_err(stored)?;
         Ok(orders
             .iter()
             .map(|order| {

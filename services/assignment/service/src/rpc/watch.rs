@@ -95,7 +95,8 @@ impl Reader {
 
     async fn page(&self) -> Result<Vec<wire::WatchWorkOrdersResponse>, Refusal> {
         let pool = self.door.corridor.pool();
-        let entries = rows::list_feed(pool, &self.unit, self.after, PAGE).await.map_err(stored)?;
+        let entries =
+            rows::list_feed(pool, asking(&self.granted), &self.unit, self.after, PAGE).await.map_err(stored)?;
         if entries.is_empty() {
             return Ok(Vec::new());
         }
@@ -103,7 +104,7 @@ impl Reader {
         let orders = rows::orders_by_id(pool, asking(&self.granted), &ids).await.map_err(stored)?;
         let orders: BTreeMap<String, wire::WorkOrder> = self
             .door
-            .with_cases(&orders)
+            .with_cases(&self.granted, &orders)
             .await?
             .into_iter()
             .map(|order| (order.work_order_id.clone(), order))

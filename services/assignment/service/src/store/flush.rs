@@ -1,6 +1,7 @@
 //! Writes what changed, one `UNNEST` statement a table, whatever the batch's size.
 
 use assignment_domain::case::{Case, CaseStage, DecisionSource};
+use assignment_domain::file::CaseFile;
 use assignment_domain::list::{ItemKey, ListItem};
 use assignment_domain::order::WorkOrder;
 use jiff::civil::Date;
@@ -42,16 +43,18 @@ async fn cases(tx: &mut Tx, held: &[&Held]) -> Result<(), StoreError> {
     let consultations: Vec<Option<Uuid>> = cases.iter().map(|case| open_consultation(case)).collect();
     let leads: Vec<Option<String>> =
         cases.iter().map(|case| Some(case.stage.decision()?.lead()?.to_string())).collect();
+    let open_orders: Vec<i32> = held.iter().map(|held| open_orders(&held.file)).collect();
     let states = cases.iter().map(|case| written("responsibility", case.id, *case)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
         "INSERT INTO responsibility
-           (case_id, case_no, stage, round, hops, determination_id, ruling_id, consultation_id, lead_unit, state)
+           (case_id, case_no, stage, round, hops, determination_id, ruling_id, consultation_id, lead_unit, open_orders, state)
          SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[], $6::uuid[], $7::uuid[], $8::uuid[],
-                              $9::text[], $10::jsonb[])
+                              $9::text[], $10::int[], $11::jsonb[])
          ON CONFLICT (case_id) DO UPDATE SET
            case_no = excluded.case_no, stage = excluded.stage, round = excluded.round, hops = excluded.hops,
            determination_id = excluded.determination_id, ruling_id = excluded.ruling_id,
-           consultation_id = excluded.consultation_id, lead_unit = excluded.lead_unit, state = excluded.state",
+           consultation_id = excluded.consultation_id, lead_unit = excluded.lead_unit,
+           open_orders = excluded.open_orders, state = excluded.state",
         &ids,
         &numbers,
         &stages,
@@ -61,11 +64,17 @@ async fn cases(tx: &mut Tx, held: &[&Held]) -> Result<(), StoreError> {
         &rulings as _,
         &consultations as _,
         &leads as _,
+        &open_orders,
         &states,
     )
     .execute(&mut *tx)
     .await?;
     Ok(())
+}
+
+fn open_orders(file: &CaseFile) -> i32 {
+    let open = file.orders.values().filter(|order| order.is_open()).count();
+    i32::try_from(open).unwrap_or(i32::MAX)
 }
 
 fn determination_in_force(case: &Case) -> Option<Uuid> {

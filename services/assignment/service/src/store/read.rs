@@ -1,4 +1,4 @@
-//! Reads that change nothing.
+//! Reads that change nothing. A department's reads run behind the second wall, row-level security: they say who asks.
 
 mod lists;
 mod orders;
@@ -13,11 +13,31 @@ use assignment_domain::file::CaseFile;
 use assignment_domain::precedent::Precedent;
 use jiff::Timestamp;
 use kit::service::StoreError;
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 use vocab::{CaseId, ConsultationId, WorkOrderId};
 
 use super::{load, state};
+
+/// Begins a read that sees the rows of one unit and no others, whatever the query says.
+pub async fn begin_for_unit(pool: &PgPool, unit: &str) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let mut tx = pool.begin().await?;
+    sqlx::query!(
+        "SELECT set_config('xiezhi.unit', $1, true) AS unit, set_config('role', 'assignment_department', true) AS role",
+        unit
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    Ok(tx)
+}
+
+/// Begins a read; behind the second wall where a unit asks.
+async fn begin(pool: &PgPool, asking: Option<&str>) -> Result<Transaction<'static, Postgres>, StoreError> {
+    match asking {
+        Some(unit) => begin_for_unit(pool, unit).await,
+        None => Ok(pool.begin().await?),
+    }
+}
 
 /// The case an order belongs to; that never changes.
 pub async fn case_of_order(pool: &PgPool, order: WorkOrderId) -> Result<Option<CaseId>, StoreError> {
@@ -33,10 +53,11 @@ pub async fn case_of_consultation(pool: &PgPool, id: ConsultationId) -> Result<O
     Ok(id.map(Into::into))
 }
 
-/// A case's whole file.
-pub async fn find_file(pool: &PgPool, case: CaseId) -> Result<Option<CaseFile>, StoreError> {
-    let mut connection = pool.acquire().await?;
-    let files = load::files(&mut connection, &[case.uuid()]).await?;
+/// A case's file: whole, or what a unit that asks may see of it behind the second wall.
+pub async fn find_file(pool: &PgPool, asking: Option<&str>, case: CaseId) -> Result<Option<CaseFile>, StoreError> {
+    let mut tx = begin(pool, asking).await?;
+    let files = load::files(&mut tx, &[case.uuid()]).await?;
+    tx.rollback().await?;
     Ok(files.into_iter().next().map(|(_, held)| held.file))
 }
 
@@ -55,14 +76,16 @@ pub struct Written {
     pub at: Timestamp,
 }
 
-/// What was written about an order, a consultation or a case, in order.
-pub async fn list_texts(pool: &PgPool, subject: Uuid) -> Result<Vec<Written>, StoreError> {
+/// What was written about an order, a consultation or a case, in order; behind the second wall where a unit asks.
+pub async fn list_texts(pool: &PgPool, asking: Option<&str>, subject: Uuid) -> Result<Vec<Written>, StoreError> {
+    let mut tx = begin(pool, asking).await?;
     let rows = sqlx::query!(
         "SELECT kind, unit, round, body, written_at FROM work_text WHERE subject_id = $1 ORDER BY id",
         subject
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *tx)
     .await?;
+    tx.rollback().await?;
     Ok(rows
         .into_iter()
         .map(|row| Written {
@@ -88,20 +111,23 @@ pub struct Determined {
     pub at: Timestamp,
 }
 
-/// The case's determination of this id, or its latest.
+/// The case's determination of this id, or its latest; behind the second wall where a unit asks.
 pub async fn find_determination(
     pool: &PgPool,
+    asking: Option<&str>,
     case: CaseId,
     id: Option<Uuid>,
 ) -> Result<Option<Determined>, StoreError> {
+    let mut tx = begin(pool, asking).await?;
     let row = sqlx::query!(
         "SELECT id, proof_sha256, list_revision, determined_at FROM determination
           WHERE case_id = $1 AND ($2::uuid IS NULL OR id = $2) ORDER BY id DESC LIMIT 1",
         case.uuid(),
         id
     )
-    .fetch_optional(pool)
+    .fetch_optional(&mut *tx)
     .await?;
+    tx.rollback().await?;
     Ok(row.map(|row| Determined {
         id: row.id,
         proof_sha256: row.proof_sha256,
@@ -110,9 +136,15 @@ pub async fn find_determination(
     }))
 }
 
-/// A consultation.
-pub async fn find_consultation(pool: &PgPool, id: ConsultationId) -> Result<Option<Consultation>, StoreError> {
-    let row = sqlx::query!("SELECT state FROM consultation WHERE id = $1", id.uuid()).fetch_optional(pool).await?;
+/// A consultation; behind the second wall where a unit asks.
+pub async fn find_consultation(
+    pool: &PgPool,
+    asking: Option<&str>,
+    id: ConsultationId,
+) -> Result<Option<Consultation>, StoreError> {
+    let mut tx = begin(pool, asking).await?;
+    let row = sqlx::query!("SELECT state FROM consultation WHERE id = $1", id.uuid()).fetch_optional(&mut *tx).await?;
+    tx.rollback().await?;
     row.map(|row| state("consultation", id, row.state)).transpose()
 }
 
@@ -131,9 +163,14 @@ pub struct ConsultationFilter {
     pub limit: i64,
 }
 
-/// Consultations, newest first.
-pub async fn list_consultations(pool: &PgPool, filter: &ConsultationFilter) -> Result<Vec<Consultation>, StoreError> {
-    sqlx::query!(
+/// Consultations, newest first; behind the second wall where a unit asks.
+pub async fn list_consultations(
+    pool: &PgPool,
+    asking: Option<&str>,
+    filter: &ConsultationFilter,
+) -> Result<Vec<Consultation>, StoreError> {
+    let mut tx = begin(pool, asking).await?;
+    let rows = sqlx::query!(
         "SELECT id, state FROM consultation
           WHERE ($1::uuid IS NULL OR case_id = $1)
             AND ($2::text IS NULL OR (state -> 'asked') ? $2)
@@ -146,11 +183,10 @@ pub async fn list_consultations(pool: &PgPool, filter: &ConsultationFilter) -> R
         filter.before,
         filter.limit
     )
-    .fetch_all(pool)
-    .await?
-    .into_iter()
-    .map(|row| state("consultation", row.id, row.state))
-    .collect()
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.rollback().await?;
+    rows.into_iter().map(|row| state("consultation", row.id, row.state)).collect()
 }
 
 /// Precedents, newest first.
@@ -249,9 +285,10 @@ pub struct OpenTask {
 /// Where a page of tasks ended.
 pub type TaskKey = (Uuid, String, String, Uuid);
 
-/// Open tasks, by case.
+/// Open tasks, by case; behind the second wall where a unit asks.
 pub async fn list_open_tasks(
     pool: &PgPool,
+    asking: Option<&str>,
     unit: Option<&str>,
     case: Option<Uuid>,
     after: Option<TaskKey>,
@@ -261,6 +298,7 @@ pub async fn list_open_tasks(
         .map_or((None, None, None, None), |(case, task, unit, reference)| {
             (Some(case), Some(task), Some(unit), Some(reference))
         });
+    let mut tx = begin(pool, asking).await?;
     let rows = sqlx::query!(
         r#"SELECT case_id AS "case_id!", task AS "task!", unit AS "unit!", reference AS "reference!", due_at FROM open_task
             WHERE ($1::text IS NULL OR unit = $1)
@@ -275,8 +313,9 @@ pub async fn list_open_tasks(
         after_reference,
         limit
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *tx)
     .await?;
+    tx.rollback().await?;
     Ok(rows
         .into_iter()
         .map(|row| OpenTask {

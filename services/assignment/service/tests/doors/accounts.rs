@@ -1,6 +1,7 @@
 //! Accounts and the token door.
 
 use ed25519_dalek::{Signer as _, SigningKey};
+use kit::server::PeerCertificates;
 use tonic::{Code, Request, Status};
 use xiezhi_proto::assignment::v1 as proto;
 use xiezhi_proto::assignment::v1::account_service_server::AccountService as _;
@@ -50,6 +51,45 @@ async fn a_signed_challenge_is_worth_one_token_that_says_who_the_pack_says_it_is
     assert!(account.roles.iter().all(|role| verified.caller.has_role(role.as_str())));
     let again = token(&house, id, &first, &key()).await.unwrap_err();
     assert_eq!((again.code(), reason(&again).as_str()), (Code::Unauthenticated, "assignment.challenge_failed"));
+}
+
+/// What a connection shows whose client has a certificate with this name in it.
+fn certificate(uri: &str, is_over: bool) -> PeerCertificates {
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.subject_alt_names = vec![rcgen::SanType::URI(uri.try_into().unwrap())];
+    if is_over {
+        params.not_after = rcgen::date_time_ymd(2026, 1, 1);
+    }
+    let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+    PeerCertificates(vec![certificate.der().clone()].into())
+}
+
+#[tokio::test]
+async fn a_certificate_that_names_the_account_is_worth_a_token_and_no_other_is() {
+    let house = House::at("2026-03-02 09:00").await;
+    let ask = async |account: &str, shown: Option<PeerCertificates>| {
+        let request = proto::IssueTokenRequest { account_id: account.to_owned(), ..Default::default() };
+        let mut request = Request::new(request);
+        if let Some(shown) = shown {
+            request.extensions_mut().insert(shown);
+        }
+        house.tokens.issue_token(request).await.map(|issued| issued.into_inner().token)
+    };
+    let issued =
+        ask("ZF.handler", Some(certificate("spiffe://jiashan.example/account/ZF.handler", false))).await.unwrap();
+    assert_eq!(house.verifier.verify(&issued).unwrap().caller.account, "ZF.handler");
+    for (account, shown) in [
+        ("ZF.handler", None),
+        ("HB.handler", Some(certificate("spiffe://jiashan.example/account/ZF.handler", false))),
+        ("ZF.handler", Some(certificate("spiffe://jiashan.example/account/ZF.handler", true))),
+        ("ZF.handler", Some(certificate("https://jiashan.example/account/ZF.handler", false))),
+        ("ZF.handler", Some(certificate("spiffe://a/b/account/ZF.handler", false))),
+        ("ZF.handler", Some(certificate("spiffe:///account/ZF.handler", false))),
+        ("nobody", Some(certificate("spiffe://jiashan.example/account/nobody", false))),
+    ] {
+        let refused = ask(account, shown).await.unwrap_err();
+        assert_eq!(reason(&refused), "assignment.challenge_failed", "{account}");
+    }
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn the_store_shows_a_department_its_own_rows_and_without_a_unit_none() {
     let mut tx = begin_for_unit(pool, "GA").await.unwrap();
     let units = sqlx::query("SELECT DISTINCT unit FROM work_order").fetch_all(&mut *tx).await.unwrap();
     assert_eq!(units.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>(), ["GA"]);
-    let other = sqlx::query("SELECT state FROM responsibility").fetch_all(&mut *tx).await.unwrap_err();
+    let other = sqlx::query("SELECT state FROM account").fetch_all(&mut *tx).await.unwrap_err();
     assert!(other.to_string().contains("permission denied"), "{other}");
     drop(tx);
     // A query that asks for another unit's rows gets none of them.
@@ -54,13 +54,119 @@ async fn the_wall_stands_where_the_service_s_own_role_owns_the_tables_and_is_no_
     let clock = kit::settings::ClockKind::Real;
     kit::node::migrate::<assignment::Assignment>(url.as_str(), &assignment::MIGRATOR, clock).await.unwrap();
     let own = sqlx::PgPool::connect(url.as_str()).await.unwrap();
-    let insert =
-        "INSERT INTO work_order SELECT gen_random_uuid(), gen_random_uuid(), unit, 'lead', 'dispatched', 'p', 'p', 'd',
-                  now(), now(), 1, '{}' FROM (VALUES ('ZF'), ('GA')) AS units (unit)";
-    sqlx::query(insert).execute(&own).await.unwrap();
-    let mut tx = begin_for_unit(&own, "GA").await.unwrap();
-    let units = sqlx::query("SELECT unit FROM work_order").fetch_all(&mut *tx).await.unwrap();
-    assert_eq!(units.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>(), ["GA"]);
+    // Each of two units has a case of its own, with one row in every table.
+    for (unit, id) in [("ZF", Uuid::from_u128(1)), ("GA", Uuid::from_u128(2))] {
+        for insert in [
+            "INSERT INTO work_order VALUES ($1, $1, $2, 'lead', 'dispatched', 'p', 'p', 'd', now(), now(), 1, '{}')",
+            "INSERT INTO consultation VALUES ($1, $1, 'open', jsonb_build_object('asked', jsonb_build_array($2), 'positions', '{}'::jsonb))",
+            "INSERT INTO responsibility VALUES ($1, '', 'consulting', 1, 0, NULL, NULL, $1, NULLIF($2, ''), 1, '{}')",
+            "INSERT INTO determination SELECT $1, $1, 'gap', 1, decode(repeat('00', 32), 'hex'), now() WHERE $2 <> ''",
+            "INSERT INTO work_text VALUES ($1, $1, $1, 'reply', $2, 1, 'text', now())",
+            "INSERT INTO order_feed VALUES ($2, 1, $1, 'dispatched', now())",
+        ] {
+            sqlx::query(insert).bind(id).bind(unit).execute(&own).await.unwrap();
+        }
+    }
+    for table in WALLED {
+        assert!(count(&own, None, table).await >= 2, "{table}: the service itself sees everything");
+        let all: i64 = count(&own, None, table).await;
+        assert_eq!(count(&own, Some("GA"), table).await * 2, all - centre_rows(&own, table).await, "{table}");
+        assert_eq!(count(&own, Some("WL"), table).await, 0, "{table}");
+        assert_eq!(count_without_unit(&own, table).await, 0, "{table}");
+    }
+}
+
+/// What departments read.
+const WALLED: [&str; 7] =
+    ["work_order", "consultation", "responsibility", "determination", "work_text", "order_feed", "open_task"];
+
+async fn rows(tx: &mut sqlx::PgConnection, table: &str) -> i64 {
+    let query = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+    sqlx::query(query).fetch_one(tx).await.unwrap().get(0)
+}
+
+/// How many rows somebody sees: a unit, or the service.
+async fn count(pool: &sqlx::PgPool, asking: Option<&str>, table: &str) -> i64 {
+    let mut tx = match asking {
+        Some(unit) => begin_for_unit(pool, unit).await.unwrap(),
+        None => pool.begin().await.unwrap(),
+    };
+    rows(&mut tx, table).await
+}
+
+/// How many rows the role sees that was told no unit.
+async fn count_without_unit(pool: &sqlx::PgPool, table: &str) -> i64 {
+    let mut tx = pool.begin().await.unwrap();
+    sqlx::query("SET LOCAL ROLE assignment_department").execute(&mut *tx).await.unwrap();
+    rows(&mut tx, table).await
+}
+
+/// How many rows are nobody's but the centre's.
+async fn centre_rows(pool: &sqlx::PgPool, table: &str) -> i64 {
+    if table == "open_task" { count(pool, None, "open_task WHERE unit = 'centre'").await } else { 0 }
+}
+
+#[tokio::test]
+async fn every_table_departments_read_shows_a_foreign_unit_nothing_and_without_a_unit_nothing() {
+    let house = House::at("2026-03-02 09:00").await;
+    let case = house.accepted(barbecue()).await;
+    house.register(barbecue()).await;
+    let ga = house.order_of(case, "GA").await;
+    let zf = house.order_of(case, "ZF").await;
+    house.acknowledge(&zf).await.unwrap();
+    let object = proto::ObjectToWorkOrderRequest {
+        command_id: command(),
+        work_order_id: ga.work_order_id.clone(),
+        citation: Some(cite("PI018")),
+        reason: "不属我单位".to_owned(),
+    };
+    house.door.object_to_work_order(by(&unit("GA"), object)).await.unwrap();
+    let upheld = proto::DecideObjectionRequest {
+        command_id: command(),
+        work_order_id: ga.work_order_id.clone(),
+        upheld: true,
+        grounds: "经审查".to_owned(),
+    };
+    house.door.decide_objection(by(&centre(), upheld)).await.unwrap();
+    let consultation = house.standing(case).await.consultation_id;
+    house.take_position(&consultation, "ZF", proto::Stance::Mine).await.unwrap();
+    let pool = house.assignment.corridor.pool();
+    for table in WALLED {
+        assert!(count(pool, None, table).await > 0, "{table} has rows");
+        assert!(count(pool, Some("GA"), table).await > 0, "{table}: a unit sees its own");
+        assert_eq!(count(pool, Some("WL"), table).await, 0, "{table}: a foreign unit sees nothing");
+        assert_eq!(count_without_unit(pool, table).await, 0, "{table}: nobody sees nothing");
+    }
+    // Of one and the same case, ZF reads neither what GA wrote about its own order nor GA's tasks, nor its feed.
+    for foreign in ["work_text WHERE unit = 'GA'", "open_task WHERE unit <> 'ZF'", "order_feed WHERE unit = 'GA'"] {
+        assert!(count(pool, None, foreign).await > 0, "{foreign}");
+        assert_eq!(count(pool, Some("ZF"), foreign).await, 0, "{foreign}");
+    }
+    assert_eq!(count(pool, Some("ZF"), "work_text WHERE kind = 'position'").await, 1);
+}
+
+#[tokio::test]
+async fn a_lead_behind_the_wall_is_told_to_reply_only_once_every_unit_is_done() {
+    let house = House::at("2026-03-02 09:00").await;
+    let case = house.accepted(barbecue()).await;
+    let tasks = async |who: &str| {
+        let tasks = house.door.list_open_tasks(by(&unit(who), proto::ListOpenTasksRequest::default())).await;
+        let tasks = tasks.unwrap().into_inner().tasks;
+        tasks.into_iter().map(|task| format!("{} {}", task.task_code, task.unit_code)).collect::<Vec<_>>()
+    };
+    assert_eq!(tasks("ZF").await, ["order.acknowledge ZF"]);
+    house.finish(case, "ZF").await;
+    assert_eq!(tasks("ZF").await, Vec::<String>::new(), "others are not done yet");
+    let others: Vec<String> = house.open_orders(case).await.into_iter().map(|order| order.unit_code).collect();
+    for who in others {
+        house.finish(case, &who).await;
+    }
+    assert_eq!(tasks("ZF").await, ["case.complete ZF"]);
+    let reply = house.complete_case(case, "ZF").await.unwrap();
+    let read = proto::GetReplyRequest { case_id: case.to_string(), round: reply.round };
+    assert_eq!(house.door.get_reply(by(&unit("GA"), read)).await.unwrap().into_inner().lead_unit, "ZF");
+    let determined = proto::GetDeterminationRequest { case_id: case.to_string(), determination_id: String::new() };
+    house.door.get_determination(by(&unit("GA"), determined)).await.unwrap();
 }
 
 #[tokio::test]

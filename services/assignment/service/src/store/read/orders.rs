@@ -1,4 +1,4 @@
-//! Work orders and their feeds. A department's reads run behind the second wall, row-level security.
+//! Work orders and their feeds.
 
 use assignment_domain::case::Case;
 use assignment_domain::order::WorkOrder;
@@ -7,6 +7,7 @@ use kit::service::StoreError;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::begin;
 use crate::store::state;
 
 /// Which orders are wanted.
@@ -24,31 +25,13 @@ pub struct OrderFilter {
     pub limit: i64,
 }
 
-/// Begins a read that sees the rows of one unit and no others, whatever the query says.
-pub async fn begin_for_unit(
-    pool: &PgPool,
-    unit: &str,
-) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, StoreError> {
-    let mut tx = pool.begin().await?;
-    sqlx::query!(
-        "SELECT set_config('xiezhi.unit', $1, true) AS unit, set_config('role', 'assignment_department', true) AS role",
-        unit
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    Ok(tx)
-}
-
 /// Orders in the order of dispatch; behind the second wall where a unit asks.
 pub async fn list_orders(
     pool: &PgPool,
     asking: Option<&str>,
     filter: &OrderFilter,
 ) -> Result<Vec<WorkOrder>, StoreError> {
-    let mut tx = match asking {
-        Some(unit) => begin_for_unit(pool, unit).await?,
-        None => pool.begin().await?,
-    };
+    let mut tx = begin(pool, asking).await?;
     let rows = sqlx::query!(
         "SELECT id, state FROM work_order
           WHERE ($1::uuid IS NULL OR case_id = $1)
@@ -70,23 +53,20 @@ pub async fn list_orders(
 
 /// Orders by their ids; behind the second wall where a unit asks.
 pub async fn orders_by_id(pool: &PgPool, asking: Option<&str>, ids: &[Uuid]) -> Result<Vec<WorkOrder>, StoreError> {
-    let mut tx = match asking {
-        Some(unit) => begin_for_unit(pool, unit).await?,
-        None => pool.begin().await?,
-    };
+    let mut tx = begin(pool, asking).await?;
     let rows = sqlx::query!("SELECT id, state FROM work_order WHERE id = ANY($1)", ids).fetch_all(&mut *tx).await?;
     tx.rollback().await?;
     rows.into_iter().map(|row| state("work_order", row.id, row.state)).collect()
 }
 
-/// The cases of these ids.
-pub async fn cases_by_id(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Case>, StoreError> {
-    sqlx::query!("SELECT case_id, state FROM responsibility WHERE case_id = ANY($1)", ids)
-        .fetch_all(pool)
-        .await?
-        .into_iter()
-        .map(|row| state("responsibility", row.case_id, row.state))
-        .collect()
+/// The cases of these ids; behind the second wall where a unit asks.
+pub async fn cases_by_id(pool: &PgPool, asking: Option<&str>, ids: &[Uuid]) -> Result<Vec<Case>, StoreError> {
+    let mut tx = begin(pool, asking).await?;
+    let rows = sqlx::query!("SELECT case_id, state FROM responsibility WHERE case_id = ANY($1)", ids)
+        .fetch_all(&mut *tx)
+        .await?;
+    tx.rollback().await?;
+    rows.into_iter().map(|row| state("responsibility", row.case_id, row.state)).collect()
 }
 
 /// One change in a unit's feed.
@@ -102,16 +82,24 @@ pub struct FeedEntry {
     pub at: Timestamp,
 }
 
-/// A unit's feed from a position on.
-pub async fn list_feed(pool: &PgPool, unit: &str, after: i64, limit: i64) -> Result<Vec<FeedEntry>, StoreError> {
+/// A unit's feed from a position on; behind the second wall where a unit asks.
+pub async fn list_feed(
+    pool: &PgPool,
+    asking: Option<&str>,
+    unit: &str,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<FeedEntry>, StoreError> {
+    let mut tx = begin(pool, asking).await?;
     let rows = sqlx::query!(
         "SELECT pos, work_order_id, change, changed_at FROM order_feed WHERE unit = $1 AND pos > $2 ORDER BY pos LIMIT $3",
         unit,
         after,
         limit
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *tx)
     .await?;
+    tx.rollback().await?;
     Ok(rows
         .into_iter()
         .map(|row| FeedEntry {
