@@ -9,6 +9,7 @@ use anyhow::Context;
 use kit::Settings;
 use kit::auth::TokenVerifier;
 use kit::auth::token::{Issuer, TokenSigner};
+use kit::secret::KeyName;
 use kit::server::TlsFiles;
 use kit::settings::{ClockKind, NatsAccess, Peers, Secrets};
 use kit::telemetry::{self, TelemetryOptions};
@@ -72,9 +73,11 @@ fn door(configuration: &Configuration, listen: Option<SocketAddr>) -> anyhow::Re
         (None, None) => SocketAddr::from(([127, 0, 0, 1], 0)),
     };
     let tls = match (configuration.find("XIEZHI_TLS_CERTIFICATE"), configuration.find("XIEZHI_TLS_KEY")) {
-        (Some(certificate), Some(key)) => {
-            Some(TlsFiles { certificate: certificate.into(), key: key.into(), client_authority: None })
-        }
+        (Some(certificate), Some(key)) => Some(TlsFiles {
+            certificate: certificate.into(),
+            key: key.into(),
+            client_authority: configuration.find("XIEZHI_TLS_CLIENT_AUTHORITY").map(Into::into),
+        }),
         _ => None,
     };
     let public = configuration
@@ -120,6 +123,14 @@ fn set(token: &RwLock<String>, value: String) {
     *token.write().unwrap_or_else(std::sync::PoisonError::into_inner) = value;
 }
 
+/// A key under its secret's name, where there is one: digits, or a file's path under the name itself or `<name>_FILE`.
+fn key(configuration: &Configuration, name: KeyName) -> anyhow::Result<Option<(&'static str, Vec<u8>)>> {
+    let file = || configuration.find(&format!("{}_FILE", name.variable));
+    let Some(value) = configuration.find(name.variable).or_else(file) else { return Ok(None) };
+    let key = kit::secret::given(name.variable, value.trim())?;
+    Ok(Some((name.secret, key.to_vec())))
+}
+
 async fn settings(configuration: &Configuration, service: &str, peers: Peers) -> anyhow::Result<Settings> {
     let nats_url = configuration.need("XIEZHI_NATS_URL", "NATS 地址", "the address of NATS")?;
     let user = configuration.find("XIEZHI_NATS_USER").unwrap_or_else(|| service.to_owned());
@@ -131,11 +142,9 @@ async fn settings(configuration: &Configuration, service: &str, peers: Peers) ->
         Some(password) => (user, password, format!("_INBOX_{service}")),
         None => (String::new(), String::new(), String::new()),
     };
-    let vault = configuration.find_secret("XIEZHI_VAULT_KEY")?.map(hex::decode).transpose();
-    let vault = vault.context("XIEZHI_VAULT_KEY 应为 64 位十六进制 / must have 64 hexadecimal digits")?;
     let mut secrets = Secrets::default();
-    if let Some(vault) = vault {
-        secrets = secrets.with(intake::config::VAULT_SECRET, vault);
+    if let Some((name, key)) = key(configuration, intake::config::VAULT_KEY)? {
+        secrets = secrets.with(name, key);
     }
     if let (true, Some(private)) = (service == "assignment", configuration.find_secret("XIEZHI_SIGNING_KEY")?) {
         secrets = secrets

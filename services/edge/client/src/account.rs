@@ -1,4 +1,4 @@
-//! 账号密钥: an account proves itself with its key and keeps its token fresh for as long as the centre is held.
+//! 账号密钥与证书: an account proves itself with its key or its certificate and keeps its token fresh for as long as the centre is held.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,8 @@ impl Drop for Renewal {
 struct Holder {
     doors: AccountServiceClient<Channel>,
     account: String,
-    key: Arc<SigningKey>,
+    /// None where the connection's certificate proves the account.
+    key: Option<Arc<SigningKey>>,
     retry: Retry,
 }
 
@@ -45,11 +46,11 @@ struct Holder {
 pub(crate) async fn keep(
     channel: Channel,
     account: String,
-    key: SigningKey,
+    key: Option<SigningKey>,
     retry: Retry,
     bearer: Bearer,
 ) -> Result<Renewal, Error> {
-    let holder = Holder { doors: AccountServiceClient::new(channel), account, key: Arc::new(key), retry };
+    let holder = Holder { doors: AccountServiceClient::new(channel), account, key: key.map(Arc::new), retry };
     let mut wait = holder.renew(&bearer).await?;
     let task = tokio::spawn(async move {
         let mut failed_wait = TRY_AGAIN.0;
@@ -79,9 +80,12 @@ impl Holder {
     async fn issue(&self) -> Result<tonic::Response<IssueTokenResponse>, tonic::Status> {
         let mut doors = self.doors.clone();
         let account_id = self.account.clone();
+        let Some(key) = &self.key else {
+            return doors.issue_token(IssueTokenRequest { account_id, ..IssueTokenRequest::default() }).await;
+        };
         let asked = doors.create_challenge(CreateChallengeRequest { account_id: account_id.clone() }).await?;
         let challenge = asked.into_inner().challenge;
-        let signature = self.key.sign(&challenge).to_bytes().to_vec().into();
+        let signature = key.sign(&challenge).to_bytes().to_vec().into();
         doors.issue_token(IssueTokenRequest { account_id, challenge, signature }).await
     }
 }

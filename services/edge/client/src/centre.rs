@@ -64,7 +64,11 @@ impl Centre {
             }
             Credentials::AccountKey { account, key } => {
                 let door = services.get("assignment").unwrap_or(&channel).clone();
-                Some(account::keep(door, account, *key, retry, bearer.clone()).await?)
+                Some(account::keep(door, account, Some(*key), retry, bearer.clone()).await?)
+            }
+            Credentials::Certificate { account } => {
+                let door = services.get("assignment").unwrap_or(&channel).clone();
+                Some(account::keep(door, account, None, retry, bearer.clone()).await?)
             }
         };
         Ok(Self { inner: Arc::new(Inner { channel, services, bearer, retry, renewal }) })

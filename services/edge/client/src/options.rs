@@ -20,6 +20,11 @@ pub enum Credentials {
         /// Its private key.
         key: Box<SigningKey>,
     },
+    /// 客户端证书: the certificate of [`Tls::identity`] names this account; the client renews its token with it by itself.
+    Certificate {
+        /// The account.
+        account: String,
+    },
 }
 
 impl std::fmt::Debug for Credentials {
@@ -31,6 +36,7 @@ impl std::fmt::Debug for Credentials {
             Self::AccountKey { account, .. } => {
                 f.debug_struct("AccountKey").field("account", account).finish_non_exhaustive()
             }
+            Self::Certificate { account } => f.debug_struct("Certificate").field("account", account).finish(),
         }
     }
 }
@@ -88,6 +94,13 @@ impl ClientOptions {
     #[must_use]
     pub fn account(mut self, account: impl Into<String>, key: SigningKey) -> Self {
         self.credentials = Credentials::AccountKey { account: account.into(), key: Box::new(key) };
+        self
+    }
+
+    /// Calls as the account that the certificate of [`Tls::identity`] names.
+    #[must_use]
+    pub fn certified(mut self, account: impl Into<String>) -> Self {
+        self.credentials = Credentials::Certificate { account: account.into() };
         self
     }
 }

@@ -8,6 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// Where a door's certificate is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,34 @@ pub enum TlsError {
 /// The certificates a client has shown and that were checked; beside every request of its connection.
 #[derive(Debug, Clone)]
 pub struct PeerCertificates(pub Arc<Vec<CertificateDer<'static>>>);
+
+/// How a certificate of the centre's own authority names the account that holds it, after the authority's name:
+/// `spiffe://jiashan.example/account/ZF.handler`.
+const ACCOUNT: &str = "/account/";
+
+impl PeerCertificates {
+    /// True where the client's own certificate names this account and counts now. That its authority signed it was checked
+    /// when the connection was made, but a connection may outlive a certificate.
+    #[must_use]
+    pub fn names_account(&self, account: &str) -> bool {
+        let Some((_, certificate)) = self.0.first().and_then(|der| X509Certificate::from_der(der).ok()) else {
+            return false;
+        };
+        let names = certificate.subject_alternative_name().ok().flatten();
+        certificate.validity().is_valid()
+            && names.is_some_and(|names| {
+                names.value.general_names.iter().any(|name| match name {
+                    GeneralName::URI(uri) => {
+                        let path = uri.strip_prefix("spiffe://").and_then(|rest| rest.split_once(ACCOUNT));
+                        path.is_some_and(|(authority, named)| {
+                            !authority.is_empty() && !authority.contains('/') && named == account
+                        })
+                    }
+                    _ => false,
+                })
+            })
+    }
+}
 
 /// Reads the files and makes what accepts TLS connections: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
 pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
