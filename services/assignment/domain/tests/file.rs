@@ -5,12 +5,12 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use assignment_domain::case::{CaseStage, Conclusion, EndedBecause, EscalationGround, OpenOperation};
+use assignment_domain::case::{Conclusion, EndedBecause, EscalationGround, OpenOperation};
 use assignment_domain::consultation::{ConsultationStage, Position, Stance};
 use assignment_domain::decide::Registered;
 use assignment_domain::file::{AskedShare, CaseFile, Command, Event, FollowUp, Reach};
 use assignment_domain::list::ListItem;
-use assignment_domain::order::{DeadlineState, OrderEvent, OrderStage, Outcome, WithdrawnBecause, WorkOrder};
+use assignment_domain::order::{OrderEvent, OrderStage, Outcome, WithdrawnBecause};
 use assignment_domain::precedent::Precedent;
 use assignment_domain::proof::{Basis, Determination};
 use assignment_domain::refusal::Refusal;
@@ -464,100 +464,4 @@ fn who_leaves_a_post_leaves_no_order_behind() {
     // A unit with nobody left: the order keeps its person, for it may not have none.
     county.policy.posts.insert(unit("GA"), vec![]);
     assert_eq!(handed.to_hand_over(&county.policy), vec![]);
-}
-
-/// One file in each stage, in the order of a case's life.
-fn stages(county: &County) -> Vec<(&'static str, CaseFile)> {
-    let diagnosing = registered(county, facts(&["fume", "noise"]));
-    let awaiting = go(county, &diagnosing, Command::MakeDiagnosis);
-    let decided = go(county, &awaiting, accept(facts(&["fume", "noise"])));
-    let ga = order_of(&decided, "GA");
-    let objected = go(county, &decided, Command::Object { order: ga, cited: article() });
-    let consulting = go(county, &objected, Command::DecideObjection { order: ga, upheld: true });
-    let mut handled = decided.clone();
-    for who in ["ZF", "GA", "town-330421103"] {
-        handled = complete(county, &handled, who);
-    }
-    let handled = go(county, &handled, complete_case("ZF"));
-    let linked = go(county, &decided, Command::Link { head: Uuid::from_u128(9).into() });
-    let ended = go(county, &handled, Command::End { because: EndedBecause::Closed });
-    vec![
-        ("diagnosing", diagnosing),
-        ("awaiting_acceptance", awaiting),
-        ("consulting", consulting),
-        ("determined", decided),
-        ("handled", handled),
-        ("linked", linked),
-        ("ended", ended),
-    ]
-}
-
-#[test]
-fn every_stage_meets_every_command() {
-    let county = barbecue();
-    let stages = stages(&county);
-    let consultation = stages[2].1.consultation.as_ref().unwrap().id;
-    let order = order_of(&stages[3].1, "town-330421103");
-    let facts = facts(&["fume", "noise"]);
-    let operation = Uuid::from_u128(5).into();
-    let all: Vec<(&str, Command, &str)> = vec![
-        // Which stages do not refuse it as out of turn: d a c D h l e.
-        ("answer", Command::AnswerDiagnosis { unit: unit("ZF"), stance: Stance::Mine, cited: article() }, "d"),
-        ("diagnose", Command::MakeDiagnosis, "d"),
-        ("accept", accept(facts.clone()), "da"),
-        ("facts", Command::AddFacts { facts: facts.clone() }, "dacDhle"),
-        ("link", Command::Link { head: case() }, "dacDhle"),
-        ("end", Command::End { because: EndedBecause::Closed }, "dacDhle"),
-        ("return", Command::ReturnFromRoute { facts: facts.clone() }, ""),
-        ("reopen", Command::Reopen { round: 2, facts: None }, "Dhe"),
-        (
-            "position",
-            Command::TakePosition { consultation, unit: unit("ZF"), stance: Stance::Mine, cited: article() },
-            "c",
-        ),
-        ("end answers", Command::EndAnswers { consultation }, "c"),
-        ("acknowledge", Command::Acknowledge { order }, "cD"),
-        ("object", Command::Object { order, cited: article() }, "D"),
-        ("report", Command::Report { order }, ""),
-        ("reassign", Command::Reassign { order, person: "town-330421103-P2".parse().unwrap(), post: None }, "cD"),
-        ("named", Command::OperationNamed { operation }, "dacDhle"),
-        ("failed", Command::OperationFailed { operation, reason: "x".into() }, "dacDhle"),
-        ("concluded", Command::OperationConcluded { operation, follow_ups: vec![] }, "dacDhle"),
-        ("see deadline", Command::SeeDeadline { order, state: DeadlineState::Warned }, "cD"),
-        ("press answered", Command::PressAnswered { order: Uuid::from_u128(6).into(), at: county.at }, "dacDhle"),
-        (
-            "see clocks",
-            Command::SeeClocks { running: [("petition.finish".to_owned(), county.at)].into(), stopped: vec![] },
-            "dacDhle",
-        ),
-        ("refuse closing", Command::RefuseClosing { order: None }, "h"),
-    ];
-    for (name, command, expected) in all {
-        let mut allowed = String::new();
-        for (letter, (_, file)) in "dacDhle".chars().zip(&stages) {
-            match county.with(|setting| file.decide(command.clone(), setting)) {
-                Err(Refusal::OutOfTurn { .. } | Refusal::NotFound { .. }) => {}
-                Ok(_) => allowed.push(letter),
-                Err(other) => panic!("{name} at {letter}: {other}"),
-            }
-        }
-        assert_eq!(allowed, expected, "{name}");
-    }
-    for (name, file) in &stages {
-        assert_eq!(file.case.stage.name(), *name);
-    }
-}
-
-#[test]
-fn a_file_reads_back_from_the_store() {
-    let county = barbecue();
-    for (name, file) in stages(&county) {
-        let json = serde_json::to_value(&file.case).unwrap();
-        assert_eq!(serde_json::from_value::<assignment_domain::case::Case>(json).unwrap(), file.case, "{name}");
-        for order in file.orders.values() {
-            let json = serde_json::to_value(order).unwrap();
-            assert_eq!(serde_json::from_value::<WorkOrder>(json).unwrap(), *order, "{name}");
-        }
-    }
-    assert!(matches!(stages(&county)[5].1.case.stage, CaseStage::Linked { .. }));
 }
