@@ -53,6 +53,7 @@ impl Replicas {
             ("XIEZHI_SIGNING_KEY_FILE", file("signing-key.pem")),
             ("XIEZHI_VERIFYING_KEY_FILE", file("verifying-key.pem")),
             ("XIEZHI_VAULT_KEY", "5a".repeat(32)),
+            ("XIEZHI_TEXT_KEY", "7e".repeat(32)),
             ("XIEZHI_PEERS", peers.join(",")),
             ("XIEZHI_LISTEN", "127.0.0.1:0".to_owned()),
         ]

@@ -13,6 +13,7 @@ use kit::secret::KeyName;
 use kit::server::TlsFiles;
 use kit::settings::{ClockKind, NatsAccess, Peers, Secrets};
 use kit::telemetry::{self, TelemetryOptions};
+use kit::texts::TEXT_KEY;
 
 use crate::arguments::ServeArguments;
 use crate::centre::{self, Centre, Door, SERVICES};
@@ -143,7 +144,8 @@ async fn settings(configuration: &Configuration, service: &str, peers: Peers) ->
         None => (String::new(), String::new(), String::new()),
     };
     let mut secrets = Secrets::default();
-    if let Some((name, key)) = key(configuration, intake::config::VAULT_KEY)? {
+    let wanted = if service == "intake" { intake::config::VAULT_KEY } else { TEXT_KEY };
+    if let Some((name, key)) = key(configuration, wanted)? {
         secrets = secrets.with(name, key);
     }
     if let (true, Some(private)) = (service == "assignment", configuration.find_secret("XIEZHI_SIGNING_KEY")?) {

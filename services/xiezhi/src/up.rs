@@ -11,8 +11,10 @@ use anyhow::{Context, bail};
 use kit::Settings;
 use kit::auth::TokenVerifier;
 use kit::auth::token::TokenSigner;
+use kit::seal;
 use kit::settings::{ClockKind, NatsAccess, Peers, Secrets};
 use kit::telemetry::{self, TelemetryOptions};
+use kit::texts::TEXT_KEY;
 use servers::{DataDir, LocalOptions, LocalServers};
 
 use crate::arguments::UpArguments;
@@ -213,18 +215,15 @@ fn settings(
     peers: Peers,
 ) -> anyhow::Result<Settings> {
     let login = servers.nats_login(service).map_err(said)?;
-    let mut secrets = Secrets::default();
-    if service == "intake" {
-        let key = match servers.data_dir().read("vault-key").map_err(said)? {
-            Some(key) => key,
-            None => {
-                let key = rand_key()?;
-                servers.data_dir().write_private("vault-key", &key).map_err(said)?;
-                key
-            }
-        };
-        secrets = secrets.with(intake::config::VAULT_SECRET, key);
-    }
+    let vault_key = vault_key(servers)?;
+    let mut secrets = match service {
+        "intake" => Secrets::default().with(intake::config::VAULT_KEY.secret, vault_key),
+        // A key of the service's own: none but intake holds the vault's.
+        _ => {
+            let texts = seal::keyed(&vault_key, &[b"xiezhi/up/texts/", service.as_bytes()])?;
+            Secrets::default().with(TEXT_KEY.secret, texts.to_vec())
+        }
+    };
     if service == "assignment" {
         secrets = secrets
             .with(assignment::rpc::SIGNING_KEY, centre_keys.private_pem.clone().into_bytes())
@@ -248,11 +247,13 @@ fn settings(
     })
 }
 
-/// 32 random bytes from the system.
-fn rand_key() -> anyhow::Result<Vec<u8>> {
-    use std::io::Read;
-    let mut key = vec![0; 32];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut key).context("系统没有随机数 / no randomness")?;
+/// The one key a centre on one machine keeps; made when it is first asked for.
+fn vault_key(servers: &LocalServers) -> anyhow::Result<Vec<u8>> {
+    if let Some(key) = servers.data_dir().read("vault-key").map_err(said)? {
+        return Ok(key);
+    }
+    let key = seal::new_key()?.to_vec();
+    servers.data_dir().write_private("vault-key", &key).map_err(said)?;
     Ok(key)
 }
 

@@ -4,8 +4,6 @@ use intake_domain::Refusal as Domain;
 use kit::refusal::Refusal;
 use kit::service::Failed;
 
-use crate::vault::VaultError;
-
 /// No such case, or none this caller may know of.
 pub const NO_CASE: Refusal = Refusal::NotFound { what: "case" };
 
@@ -78,11 +76,5 @@ pub fn failed(number: &str, refusal: &Domain) -> Failed {
     match refusal {
         Domain::NotYet { what } => Failed::NotYet(format!("{number}: {what}")),
         other => Failed::Broken(format!("{number}: {other}")),
-    }
-}
-
-impl From<VaultError> for Refusal {
-    fn from(error: VaultError) -> Self {
-        Self::Internal(error.to_string())
     }
 }

@@ -1,36 +1,9 @@
 //! 信息库: what alone can read who complained and in which words. One key per complainant seals identity and raw text, one per case
 //! the masked text; both are wrapped by a master key that no database knows. Destroying a wrapped key destroys what it sealed.
 
-use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
-use aes_gcm_siv::{Aes256GcmSiv, Nonce};
-use hmac::{Hmac, Mac};
-use rand::TryRngCore;
-use rand::rngs::OsRng;
-use sha2::Sha256;
+use kit::seal::{self, Key, SealError};
 use uuid::Uuid;
 use zeroize::Zeroizing;
-
-/// The first byte of everything sealed: AES-256-GCM-SIV. Another algorithm gets another byte beside this one.
-const AES_256_GCM_SIV: u8 = 1;
-const KEY_BYTES: usize = 32;
-const NONCE_BYTES: usize = 12;
-
-/// Why something could not be sealed or opened. Never says what it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum VaultError {
-    /// The master key is not 32 bytes.
-    #[error("the vault's master key must have 32 bytes")]
-    MasterKey,
-    /// Sealed by an algorithm this version does not know.
-    #[error("sealed by an unknown algorithm")]
-    Algorithm,
-    /// Changed, moved to another row, or sealed under another key.
-    #[error("it does not open: changed, misplaced, or sealed under another key")]
-    Seal,
-    /// The operating system gave no random bytes.
-    #[error("no random bytes")]
-    Random,
-}
 
 /// What a sealed value is; it opens only in its own place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,8 +69,8 @@ pub enum Trait {
 /// The vault's own keys, derived from the master key.
 #[derive(Clone)]
 pub struct Vault {
-    wrapping: Zeroizing<[u8; KEY_BYTES]>,
-    index: Zeroizing<[u8; KEY_BYTES]>,
+    wrapping: Key,
+    index: Key,
 }
 
 impl std::fmt::Debug for Vault {
@@ -108,7 +81,7 @@ impl std::fmt::Debug for Vault {
 
 /// The key of one complainant or one case.
 #[derive(Clone)]
-pub struct DataKey(Zeroizing<[u8; KEY_BYTES]>);
+pub struct DataKey(Key);
 
 impl std::fmt::Debug for DataKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -118,27 +91,23 @@ impl std::fmt::Debug for DataKey {
 
 impl Vault {
     /// A vault over a master key.
-    pub fn new(master: &[u8]) -> Result<Self, VaultError> {
-        if master.len() != KEY_BYTES {
-            return Err(VaultError::MasterKey);
-        }
-        let derive = |purpose: &str| keyed(master, &[purpose.as_bytes()]).map(Zeroizing::new);
+    pub fn new(master: &[u8]) -> Result<Self, SealError> {
+        let master = seal::key(master)?;
+        let derive = |purpose: &str| seal::keyed(master.as_slice(), &[purpose.as_bytes()]);
         Ok(Self { wrapping: derive("xiezhi/intake/wrap")?, index: derive("xiezhi/intake/index")? })
     }
 
     /// A new key, and the same key wrapped for the database.
-    pub fn new_key(&self, owner: Owner) -> Result<(DataKey, Vec<u8>), VaultError> {
-        let mut key = Zeroizing::new([0_u8; KEY_BYTES]);
-        OsRng.try_fill_bytes(key.as_mut_slice()).map_err(|_| VaultError::Random)?;
-        let wrapped = seal(&self.wrapping, &owner.associated(), key.as_slice())?;
+    pub fn new_key(&self, owner: Owner) -> Result<(DataKey, Vec<u8>), SealError> {
+        let key = seal::new_key()?;
+        let wrapped = seal::seal(&self.wrapping, &owner.associated(), key.as_slice())?;
         Ok((DataKey(key), wrapped))
     }
 
     /// A key from the database.
-    pub fn open_key(&self, owner: Owner, wrapped: &[u8]) -> Result<DataKey, VaultError> {
-        let key = Zeroizing::new(open(&self.wrapping, &owner.associated(), wrapped)?);
-        let key = <[u8; KEY_BYTES]>::try_from(key.as_slice()).map_err(|_| VaultError::Seal)?;
-        Ok(DataKey(Zeroizing::new(key)))
+    pub fn open_key(&self, owner: Owner, wrapped: &[u8]) -> Result<DataKey, SealError> {
+        let key = Zeroizing::new(seal::open(&self.wrapping, &owner.associated(), wrapped)?);
+        seal::key(&key).map(DataKey).map_err(|_| SealError::Seal)
     }
 
     /// 盲索引: the same phone or document gives the same hash, and only whoever has the master key can try one.
@@ -155,7 +124,9 @@ impl Vault {
         if canonical.len() < 5 {
             return None;
         }
-        keyed(self.index.as_slice(), &[kind.as_bytes(), &[0], canonical.as_bytes()]).ok().map(|hash| hash.to_vec())
+        seal::keyed(self.index.as_slice(), &[kind.as_bytes(), &[0], canonical.as_bytes()])
+            .ok()
+            .map(|hash| hash.to_vec())
     }
 }
 
@@ -168,18 +139,18 @@ fn canonical_phone(value: &str) -> String {
 
 impl DataKey {
     /// Seals a value in its place.
-    pub fn seal(&self, place: Place, id: Uuid, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
-        seal(&self.0, &associated(place, id), plain)
+    pub fn seal(&self, place: Place, id: Uuid, plain: &[u8]) -> Result<Vec<u8>, SealError> {
+        seal::seal(&self.0, &associated(place, id), plain)
     }
 
     /// Opens a value that was sealed in this place.
-    pub fn open(&self, place: Place, id: Uuid, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
-        open(&self.0, &associated(place, id), sealed)
+    pub fn open(&self, place: Place, id: Uuid, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+        seal::open(&self.0, &associated(place, id), sealed)
     }
 
     /// Opens a text that was sealed in this place.
-    pub fn open_text(&self, place: Place, id: Uuid, sealed: &[u8]) -> Result<String, VaultError> {
-        String::from_utf8(self.open(place, id, sealed)?).map_err(|_| VaultError::Seal)
+    pub fn open_text(&self, place: Place, id: Uuid, sealed: &[u8]) -> Result<String, SealError> {
+        String::from_utf8(self.open(place, id, sealed)?).map_err(|_| SealError::Seal)
     }
 }
 
@@ -187,36 +158,10 @@ fn associated(place: Place, id: Uuid) -> Vec<u8> {
     [place.as_str().as_bytes(), b"/", id.as_bytes().as_slice()].concat()
 }
 
-fn keyed(key: &[u8], parts: &[&[u8]]) -> Result<[u8; KEY_BYTES], VaultError> {
-    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).map_err(|_| VaultError::MasterKey)?;
-    for part in parts {
-        mac.update(part);
-    }
-    Ok(mac.finalize().into_bytes().into())
-}
-
-fn seal(key: &[u8; KEY_BYTES], aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, VaultError> {
-    let cipher = Aes256GcmSiv::new_from_slice(key).map_err(|_| VaultError::Seal)?;
-    let mut nonce = [0_u8; NONCE_BYTES];
-    OsRng.try_fill_bytes(&mut nonce).map_err(|_| VaultError::Random)?;
-    let body = cipher.encrypt(Nonce::from_slice(&nonce), Payload { msg: plain, aad }).map_err(|_| VaultError::Seal)?;
-    Ok([&[AES_256_GCM_SIV][..], &nonce, &body].concat())
-}
-
-fn open(key: &[u8; KEY_BYTES], aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
-    let (algorithm, rest) = sealed.split_first().ok_or(VaultError::Seal)?;
-    if *algorithm != AES_256_GCM_SIV {
-        return Err(VaultError::Algorithm);
-    }
-    let (nonce, body) = rest.split_at_checked(NONCE_BYTES).ok_or(VaultError::Seal)?;
-    let cipher = Aes256GcmSiv::new_from_slice(key).map_err(|_| VaultError::Seal)?;
-    cipher.decrypt(Nonce::from_slice(nonce), Payload { msg: body, aad }).map_err(|_| VaultError::Seal)
-}
-
 /// Sixty random bits for a tracking code.
-pub fn random_bits() -> Result<u64, VaultError> {
+pub fn random_bits() -> Result<u64, SealError> {
     let mut bytes = [0_u8; 8];
-    OsRng.try_fill_bytes(&mut bytes).map_err(|_| VaultError::Random)?;
+    seal::fill_random(&mut bytes)?;
     Ok(u64::from_be_bytes(bytes))
 }
 
@@ -243,15 +188,15 @@ mod tests {
             again.open(Place::Identity, Uuid::from_u128(1), &[]),
             again.open(Place::Identity, Uuid::from_u128(1), &sealed[..10]),
         ] {
-            assert_eq!(wrong, Err(VaultError::Seal));
+            assert_eq!(wrong, Err(SealError::Seal));
         }
         let mut other = sealed.clone();
         other[0] = 9;
-        assert_eq!(again.open(Place::Identity, Uuid::from_u128(1), &other), Err(VaultError::Algorithm));
+        assert_eq!(again.open(Place::Identity, Uuid::from_u128(1), &other), Err(SealError::Algorithm));
         for byte in 1..sealed.len() {
             let mut bent = sealed.clone();
             bent[byte] ^= 1;
-            assert_eq!(again.open(Place::Identity, Uuid::from_u128(1), &bent), Err(VaultError::Seal));
+            assert_eq!(again.open(Place::Identity, Uuid::from_u128(1), &bent), Err(SealError::Seal));
         }
     }
 
@@ -262,7 +207,7 @@ mod tests {
         assert!(vault().open_key(Owner::Case(Uuid::from_u128(1)), &wrapped).is_err());
         assert!(vault().open_key(Owner::Complainant(Uuid::from_u128(2)), &wrapped).is_err());
         assert!(Vault::new(&[8; 32]).unwrap().open_key(owner, &wrapped).is_err());
-        assert_eq!(Vault::new(&[7; 31]).unwrap_err(), VaultError::MasterKey);
+        assert_eq!(Vault::new(&[7; 31]).unwrap_err(), SealError::Key);
     }
 
     #[test]

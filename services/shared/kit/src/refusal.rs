@@ -156,6 +156,12 @@ impl Refusal {
 /// The domain of every reason we give (`google.rpc.ErrorInfo`).
 const DOMAIN: &str = "xiezhi";
 
+impl From<crate::seal::SealError> for Refusal {
+    fn from(error: crate::seal::SealError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
         let says = refusal.says();
