@@ -135,9 +135,10 @@ CREATE TABLE work_text (
   kind text NOT NULL,
   unit text NOT NULL,
   round int NOT NULL,
-  body text NOT NULL,
+  body bytea NOT NULL,
   written_at timestamptz NOT NULL
 );
+COMMENT ON COLUMN work_text.body IS 'sealed by the service under the case''s key; opens only in this row';
 CREATE INDEX work_text_subject ON work_text (subject_id, id);
 
 CREATE TABLE account (

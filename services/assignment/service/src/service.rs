@@ -4,6 +4,7 @@ use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
 use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
+use kit::texts::Texts;
 
 use crate::rules::Rules;
 use crate::unit::{Needs, Unit};
@@ -11,7 +12,23 @@ use crate::{consume, publish, rpc, store};
 
 /// 责任认定.
 #[derive(Debug)]
-pub struct Assignment;
+pub struct Assignment {
+    texts: Texts,
+}
+
+impl Assignment {
+    /// Assignment, with what seals its texts.
+    #[must_use]
+    pub fn new(texts: Texts) -> Self {
+        Self { texts }
+    }
+
+    /// What seals its texts.
+    #[must_use]
+    pub fn texts(&self) -> &Texts {
+        &self.texts
+    }
+}
 
 impl Service for Assignment {
     const NAME: &'static str = "assignment";
@@ -53,7 +70,7 @@ impl Service for Assignment {
     }
 
     async fn flush(&self, tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
-        store::flush(tx, unit).await
+        store::flush(tx, unit, &self.texts).await
     }
 
     fn explain(&self, constraint: &str) -> Option<Refusal> {
@@ -68,6 +85,7 @@ impl Service for Assignment {
 
 /// Starts the service and names its doors.
 pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
-    let node = kit::start(Assignment, settings).await?;
+    let texts = Texts::of(settings, Assignment::NAME)?;
+    let node = kit::start(Assignment::new(texts), settings).await?;
     rpc::open(node, settings)
 }

@@ -90,7 +90,7 @@ impl Door {
         let request = request.into_inner();
         let case: CaseId = read::id("case_id", &request.case_id)?;
         let file = self.file(&granted, case).await?;
-        let texts = rows::list_texts(self.corridor.pool(), asking(&granted), case.uuid()).await.map_err(stored)?;
+        let texts = self.texts(&granted, case.uuid()).await?;
         let wanted = i64::from(request.round);
         let reply = texts
             .into_iter()

@@ -27,7 +27,9 @@ impl Door {
         let stated = read::take_position(request.into_inner())?;
         let who = unit_of(&granted)?;
         let case = self.case_of_consultation(stated.of).await?;
-        self.corridor
+        let said = (who.clone(), stated.reason.clone());
+        let mut answer = self
+            .corridor
             .command(call, Keys::one(case.uuid()), move |unit, cx| {
                 let held = visible(unit, &granted, case).map_err(|_| Refusal::NotFound { what: "consultation" })?;
                 let asked = held.file.consultation.iter().flat_map(|consultation| &consultation.asked);
@@ -44,11 +46,13 @@ impl Door {
                 act(unit, cx, case, command)?;
                 let about = About { subject: stated.of.uuid(), kind: "position" };
                 keep_text(unit, cx, &granted, case, about, &stated.reason);
-                let reasons = [(who.to_string(), stated.reason.clone())].into();
                 let now = unit.files.get(&case).and_then(|held| held.file.consultation.as_ref());
-                Ok(wire::TakePositionResponse { consultation: now.map(|now| write::consultation(now, &reasons)) })
+                let nothing = write::Reasons::new();
+                Ok(wire::TakePositionResponse { consultation: now.map(|now| write::consultation(now, &nothing)) })
             })
-            .await
+            .await?;
+        answer.consultation.iter_mut().for_each(|now| write::give_reason(&mut now.positions, &said.0, &said.1));
+        Ok(answer)
     }
 
     pub(super) async fn get_consultation(

@@ -23,7 +23,9 @@ impl Door {
         let stated = read::answer_diagnosis(request.into_inner())?;
         let case = stated.of;
         let who = unit_of(&granted)?;
-        self.corridor
+        let said = (who.clone(), stated.reason.clone());
+        let mut answer = self
+            .corridor
             .command(call, Keys::one(case.uuid()), move |unit, cx| {
                 visible(unit, &granted, case)?;
                 cites_known_laws(cx, [("citation".to_owned(), &stated.cited)])?;
@@ -31,10 +33,12 @@ impl Door {
                 act(unit, cx, case, Command::AnswerDiagnosis { unit: who.clone(), stance, cited })?;
                 let about = About { subject: case.uuid(), kind: "diagnosis" };
                 keep_text(unit, cx, &granted, case, about, &stated.reason);
-                let reasons = [(who.to_string(), stated.reason.clone())].into();
-                Ok(wire::AnswerDiagnosisResponse { diagnosis: diagnosis(unit, case, cx.rules(), &reasons) })
+                let nothing = write::Reasons::new();
+                Ok(wire::AnswerDiagnosisResponse { diagnosis: diagnosis(unit, case, cx.rules(), &nothing) })
             })
-            .await
+            .await?;
+        answer.diagnosis.iter_mut().for_each(|now| write::give_reason(&mut now.positions, &said.0, &said.1));
+        Ok(answer)
     }
 
     pub(super) async fn make_diagnosis(

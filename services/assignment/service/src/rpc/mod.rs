@@ -104,9 +104,15 @@ impl Door {
         file.filter(|file| granted.covers(crate::app::units_of(file))).ok_or(Refusal::NotFound { what: "case" })
     }
 
+    /// What was written about something, for a caller that may know of it.
+    pub(crate) async fn texts(&self, granted: &Granted, subject: uuid::Uuid) -> Result<Vec<read::Written>, Refusal> {
+        let (pool, texts) = (self.corridor.pool(), self.corridor.service().texts());
+        read::list_texts(pool, texts, asking(granted), subject).await.map_err(stored)
+    }
+
     /// The last words of each unit about something.
     pub(crate) async fn reasons(&self, granted: &Granted, subject: uuid::Uuid, kind: &str) -> Result<Reasons, Refusal> {
-        let texts = read::list_texts(self.corridor.pool(), asking(granted), subject).await.map_err(stored)?;
+        let texts = self.texts(granted, subject).await?;
         Ok(texts.into_iter().filter(|text| text.kind == kind).map(|text| (text.unit, text.body)).collect())
     }
 }

@@ -184,7 +184,7 @@ impl Door {
         let orders = rows::orders_by_id(self.corridor.pool(), asking(&granted), &[id.uuid()]).await.map_err(stored)?;
         let work_order =
             self.with_cases(&granted, &orders).await?.pop().ok_or(Refusal::NotFound { what: "work order" })?;
-        let texts = rows::list_texts(self.corridor.pool(), asking(&granted), id.uuid()).await.map_err(stored)?;
+        let texts = self.texts(&granted, id.uuid()).await?;
         let texts = texts.into_iter().map(|text| write::work_text(text.kind, text.unit, text.body, text.at)).collect();
         Ok(wire::GetWorkOrderResponse { work_order: Some(work_order), texts })
     }

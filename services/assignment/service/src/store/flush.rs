@@ -7,13 +7,14 @@ use assignment_domain::order::WorkOrder;
 use jiff::civil::Date;
 use jiff_sqlx::{Timestamp, ToSqlx};
 use kit::service::{StoreError, Tx};
+use kit::texts::Texts;
 use uuid::Uuid;
 
-use super::written;
+use super::{TEXT_BODY, unreadable, written};
 use crate::unit::{DeterminationRow, FeedRow, Held, RulingRow, TextRow, Unit, matter_set};
 
 /// Writes the unit.
-pub async fn flush(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
+pub async fn flush(tx: &mut Tx, unit: &Unit, keys: &Texts) -> Result<(), StoreError> {
     let held: Vec<&Held> = unit.files.changed().map(|(_, held)| held).filter(|held| held.changed).collect();
     cases(tx, &held).await?;
     consultations(tx, &held).await?;
@@ -21,7 +22,7 @@ pub async fn flush(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     determinations(tx, unit.determinations.rows()).await?;
     rulings(tx, unit.rulings.rows()).await?;
     precedents(tx, unit).await?;
-    texts(tx, unit.texts.rows()).await?;
+    texts(tx, unit.texts.rows(), keys).await?;
     feed(tx, unit.feed.rows()).await?;
     items(tx, unit).await?;
     boundary_rules(tx, unit).await?;
@@ -235,7 +236,7 @@ async fn precedents(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn texts(tx: &mut Tx, rows: &[TextRow]) -> Result<(), StoreError> {
+async fn texts(tx: &mut Tx, rows: &[TextRow], keys: &Texts) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -245,11 +246,15 @@ async fn texts(tx: &mut Tx, rows: &[TextRow]) -> Result<(), StoreError> {
     let kinds: Vec<String> = rows.iter().map(|row| row.kind.to_owned()).collect();
     let units: Vec<String> = rows.iter().map(|row| row.unit.clone()).collect();
     let rounds: Vec<i32> = rows.iter().map(|row| i32::try_from(row.round).unwrap_or(i32::MAX)).collect();
-    let bodies: Vec<String> = rows.iter().map(|row| row.body.clone()).collect();
+    let seal = |row: &TextRow| {
+        let sealed = keys.seal(row.case.uuid(), TEXT_BODY, row.id, &row.body);
+        sealed.map_err(|error| unreadable("work_text", row.id, error))
+    };
+    let bodies = rows.iter().map(seal).collect::<Result<Vec<Vec<u8>>, StoreError>>()?;
     let times: Vec<Timestamp> = rows.iter().map(|row| row.at.to_sqlx()).collect();
     sqlx::query!(
         "INSERT INTO work_text (id, case_id, subject_id, kind, unit, round, body, written_at)
-         SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::text[], $8::timestamptz[])",
+         SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::bytea[], $8::timestamptz[])",
         &ids,
         &cases,
         &subjects,

@@ -9,6 +9,9 @@ pub use load::{load, widen};
 
 use kit::service::StoreError;
 
+/// Where what people wrote is sealed.
+const TEXT_BODY: &str = "work_text.body";
+
 /// Why a row does not read back.
 fn unreadable(table: &'static str, id: impl ToString, reason: impl ToString) -> StoreError {
     StoreError::Unreadable { table, id: id.to_string(), reason: reason.to_string() }

@@ -13,11 +13,12 @@ use assignment_domain::file::CaseFile;
 use assignment_domain::precedent::Precedent;
 use jiff::Timestamp;
 use kit::service::StoreError;
+use kit::texts::Texts;
 use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 use vocab::{CaseId, ConsultationId, WorkOrderId};
 
-use super::{load, state};
+use super::{TEXT_BODY, load, state, unreadable};
 
 /// Begins a read that sees the rows of one unit and no others, whatever the query says.
 pub async fn begin_for_unit(pool: &PgPool, unit: &str) -> Result<Transaction<'static, Postgres>, StoreError> {
@@ -76,26 +77,28 @@ pub struct Written {
     pub at: Timestamp,
 }
 
-/// What was written about an order, a consultation or a case, in order; behind the second wall where a unit asks.
-pub async fn list_texts(pool: &PgPool, asking: Option<&str>, subject: Uuid) -> Result<Vec<Written>, StoreError> {
+/// What was written about an order, a consultation or a case, opened and in order; behind the second wall where a unit asks.
+pub async fn list_texts(
+    pool: &PgPool,
+    texts: &Texts,
+    asking: Option<&str>,
+    subject: Uuid,
+) -> Result<Vec<Written>, StoreError> {
     let mut tx = begin(pool, asking).await?;
     let rows = sqlx::query!(
-        "SELECT kind, unit, round, body, written_at FROM work_text WHERE subject_id = $1 ORDER BY id",
+        "SELECT id, case_id, kind, unit, round, body, written_at FROM work_text WHERE subject_id = $1 ORDER BY id",
         subject
     )
     .fetch_all(&mut *tx)
     .await?;
     tx.rollback().await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Written {
-            kind: row.kind,
-            unit: row.unit,
-            round: row.round,
-            body: row.body,
-            at: row.written_at.to_jiff(),
+    rows.into_iter()
+        .map(|row| {
+            let body = texts.open(row.case_id, TEXT_BODY, row.id, &row.body);
+            let body = body.map_err(|error| unreadable("work_text", row.id, error))?;
+            Ok(Written { kind: row.kind, unit: row.unit, round: row.round, body, at: row.written_at.to_jiff() })
         })
-        .collect())
+        .collect()
 }
 
 /// A determination that was acted on.

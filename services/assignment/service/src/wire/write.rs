@@ -114,6 +114,17 @@ fn stated<'p>(
         .collect()
 }
 
+/// Puts a unit's own words beside its position. A command's answer is kept for whoever repeats it, and what is kept there is
+/// not sealed: it goes without the words, and the door adds them from the request.
+pub fn give_reason(positions: &mut [wire::StatedPosition], unit: &UnitCode, reason: &str) {
+    let own = |stated: &&mut wire::StatedPosition| {
+        stated.position.as_ref().is_some_and(|position| position.unit_code == unit.as_str())
+    };
+    if let Some(stated) = positions.iter_mut().find(own) {
+        reason.clone_into(&mut stated.reason);
+    }
+}
+
 /// 待补事实.
 pub fn missing_facts<'f>(facts: impl IntoIterator<Item = &'f FactCode>, rules: &Rules) -> Vec<wire::MissingFact> {
     facts

@@ -203,7 +203,7 @@ impl House {
         let clock = ClockKind::Simulated { start: Some(start) };
         kit::node::migrate::<Assignment>(&url, &MIGRATOR, clock).await.unwrap();
         let bundle = pack.canonical_bytes().unwrap();
-        let assignment = start_service(Assignment, &settings(&nats, url, start), &bundle).await;
+        let assignment = start_service(Assignment::new(texts()), &settings(&nats, url, start), &bundle).await;
         let door = Door { corridor: assignment.corridor.clone() };
         let pair = KeyPair::generate().unwrap();
         let issuer = Issuer { centre: "c-1".to_owned(), simulated: true };
@@ -433,6 +433,11 @@ async fn publish(bus: &Arc<dyn BusNode>, bytes: &[u8]) -> Result<u64, kit::refus
     let bundle = blob::examine(bytes.to_vec()).unwrap();
     bus.keep_blob(bundle.clone()).await.unwrap();
     Ok(bus.publish_bundle(call(centre()), bundle.sha256.to_vec()).await?.revision)
+}
+
+/// What seals the texts of the service under test.
+fn texts() -> kit::texts::Texts {
+    kit::texts::Texts::new(&[7; 32], "assignment").unwrap()
 }
 
 async fn start_service<S: Service>(service: S, settings: &Settings, bundle: &[u8]) -> Running<S> {
