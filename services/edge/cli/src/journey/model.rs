@@ -84,9 +84,11 @@ pub struct ExpectRefused {
     /// The gRPC code, e.g. `FAILED_PRECONDITION`; any where it is left out.
     #[serde(default)]
     pub code: Option<String>,
-    /// The stable reason, e.g. `assignment.ruled_already`; any where it is left out.
+    /// The stable reason, e.g. `assignment.ruled_already`: a refusal for another reason is not the one that was meant.
+    pub reason: String,
+    /// What the person must be told, a part of the Chinese or the English sentence; anything where it is left out.
     #[serde(default)]
-    pub reason: Option<String>,
+    pub says: Option<String>,
 }
 
 /// 事件: an event that must come.
@@ -279,7 +281,8 @@ mod tests {
             "- with: {a: b}\n  say: {zh: 题, en: t}\n",
             "- expect_event: {type: no.such.event, case: x}\n",
             "- rest: soon\n",
-            "- call: intake.CaseService/GetCase\n  expect_refused: {}\n  save: {a: b}\n",
+            "- call: intake.CaseService/GetCase\n  expect_refused: {reason: bus.not_found}\n  save: {a: b}\n",
+            "- call: intake.CaseService/GetCase\n  expect_refused: {}\n",
             "- typo: 1\n",
             "- rest: 1s\n  each: {a: [1], b: [1, 2]}\n",
         ] {

@@ -297,16 +297,15 @@ fn is_the_refusal(refused: &Refused, wanted: &ExpectRefused) -> Result<(), Misma
     if refused.on_the_way {
         return Err(Mismatch(refused.to_string()));
     }
-    let fits = |wanted: Option<&String>, found: &str| wanted.is_none_or(|wanted| wanted == found);
-    if fits(wanted.code.as_ref(), &refused.code) && fits(wanted.reason.as_ref(), &refused.reason) {
+    let code = wanted.code.as_ref().is_none_or(|code| *code == refused.code);
+    let told = |part: &String| refused.says.zh.contains(part.as_str()) || refused.says.en.contains(part.as_str());
+    if code && wanted.reason == refused.reason && wanted.says.as_ref().is_none_or(told) {
         return Ok(());
     }
-    let wanted = [&wanted.code, &wanted.reason].map(|part| part.clone().unwrap_or_else(|| "*".to_owned()));
+    let [code, says] = [&wanted.code, &wanted.says].map(|part| part.as_deref().unwrap_or("*"));
     Err(Mismatch(format!(
-        "should be refused with {}, was refused with {} {}: {refused}",
-        wanted.join(" "),
-        refused.code,
-        refused.reason
+        "should be refused with {code} {} and say {says}, was refused with {} {}: {refused}",
+        wanted.reason, refused.code, refused.reason
     )))
 }
 
@@ -405,12 +404,18 @@ mod tests {
     #[test]
     fn a_refusal_must_be_the_one_that_was_named() {
         let refused = Refused::from(&Status::not_found("no such case"));
-        let wanted = |code: &str| ExpectRefused { code: Some(code.to_owned()), reason: None };
-        assert_eq!(is_the_refusal(&refused, &wanted("NOT_FOUND")), Ok(()));
-        assert!(is_the_refusal(&refused, &wanted("ALREADY_EXISTS")).is_err());
+        let wanted = |code: &str, reason: &str, says: Option<&str>| {
+            let (code, reason) = (Some(code.to_owned()), reason.to_owned());
+            ExpectRefused { code, reason, says: says.map(str::to_owned) }
+        };
+        let reason = refused.reason.as_str();
+        assert_eq!(is_the_refusal(&refused, &wanted("NOT_FOUND", reason, Some("such case"))), Ok(()));
+        assert!(is_the_refusal(&refused, &wanted("ALREADY_EXISTS", reason, None)).is_err());
+        assert!(is_the_refusal(&refused, &wanted("NOT_FOUND", "another.reason", None)).is_err());
+        assert!(is_the_refusal(&refused, &wanted("NOT_FOUND", reason, Some("such order"))).is_err());
         let broken = std::io::Error::new(std::io::ErrorKind::BrokenPipe, "gone");
         let on_the_way = Refused::from(&Status::from_error(Box::new(broken)));
-        let any = ExpectRefused { code: None, reason: None };
+        let any = ExpectRefused { code: None, reason: on_the_way.reason.clone(), says: None };
         assert!(is_the_refusal(&on_the_way, &any).is_err(), "a centre that is gone has not refused");
     }
 }
