@@ -57,8 +57,9 @@ CREATE INDEX supervision_order_open ON supervision_order (case_id, id) WHERE ope
 -- What units wrote; never in events.
 CREATE TABLE supervision_answer (
   supervision_order_id uuid PRIMARY KEY REFERENCES supervision_order,
-  body text NOT NULL CHECK (length(body) BETWEEN 1 AND 5000)
+  body bytea NOT NULL
 );
+COMMENT ON COLUMN supervision_answer.body IS 'sealed by the service under the case''s key; opens only in this row';
 
 CREATE TABLE closing (
   case_id uuid NOT NULL REFERENCES case_file,

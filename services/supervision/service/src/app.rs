@@ -161,24 +161,22 @@ pub fn answer(
     let mut case = known(unit, &call, case).map_err(|_| missing())?;
     let events = case.answer(order, &caller.unit, &caller.account, cx.now()).map_err(refuse)?;
     finish(unit, cx, &case, &events)?;
-    unit.answers.push(Answer { order, body: body.to_owned() });
+    unit.answers.push(Answer { case: case.id, order, body: body.to_owned() });
     let answered = case.supervision_orders.get(&order).ok_or_else(missing)?;
     Ok(proto::AnswerSupervisionOrderResponse {
-        supervision_order: Some(wire::order_view(
-            case.id,
-            case.ledger.case_no.as_deref(),
-            answered,
-            Some(body.to_owned()),
-        )),
+        // The answer is kept for whoever repeats the command, and what is kept there is not sealed: it goes without the words.
+        supervision_order: Some(wire::order_view(case.id, case.ledger.case_no.as_deref(), answered, None)),
     })
 }
 
-/// The case whose closing a caller may know of: its own, or one of its place.
+/// The case whose closing a caller may know of: its own, or one of its place. Where there is none yet the town of the place
+/// hears what a stranger hears, so that nobody learns of a case before it is handled.
 fn closable(unit: &Unit, call: &Call, id: CaseId) -> Result<Case, Refusal> {
-    let case = unit.cases.get(&id).cloned().ok_or_else(no_case)?;
+    let missing = || refuse(supervision_domain::Refusal::NoClosing);
+    let case = unit.cases.get(&id).cloned().ok_or_else(missing)?;
     let units = knowers(&case);
     let town = town(&case);
-    if call.granted.covers(units.iter().chain(&town).map(UnitCode::as_str)) { Ok(case) } else { Err(no_case()) }
+    if call.granted.covers(units.iter().chain(&town).map(UnitCode::as_str)) { Ok(case) } else { Err(missing()) }
 }
 
 fn checker(call: &Call) -> Result<Checker, Refusal> {

@@ -15,6 +15,7 @@ use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
 use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
+use kit::texts::Texts;
 use xiezhi_proto::supervision::v1::supervision_service_server::SupervisionServiceServer;
 
 pub use rules::Rules;
@@ -24,8 +25,24 @@ pub use unit::{Needs, Unit};
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// 督查.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Supervision;
+#[derive(Debug, Clone)]
+pub struct Supervision {
+    texts: Texts,
+}
+
+impl Supervision {
+    /// Supervision, with what seals its texts.
+    #[must_use]
+    pub fn new(texts: Texts) -> Self {
+        Self { texts }
+    }
+
+    /// What seals its texts.
+    #[must_use]
+    pub fn texts(&self) -> &Texts {
+        &self.texts
+    }
+}
 
 impl Service for Supervision {
     const NAME: &'static str = "supervision";
@@ -67,13 +84,14 @@ impl Service for Supervision {
     }
 
     async fn flush(&self, tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
-        store::flush(tx, unit).await
+        store::flush(tx, unit, &self.texts).await
     }
 }
 
 /// Starts the service over a migrated database and names its doors.
 pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
-    let node = kit::start(Supervision, settings).await?;
+    let texts = Texts::of(settings, Supervision::NAME)?;
+    let node = kit::start(Supervision::new(texts), settings).await?;
     let door = rpc::Door::new(node.corridor.clone());
     let pool = node.corridor.pool().clone();
     node.loops().spawn(|stop| gauges::watch(pool, stop));

@@ -201,7 +201,7 @@ impl SupervisionService for Door {
         };
         let filter = OrderFilter { case, unit, unanswered: request.unanswered_only };
         let mut tx = self.begin(&granted).await?;
-        let rows = lists::orders(&mut tx, &filter, after.as_ref(), size + 1).await?;
+        let rows = lists::orders(&mut tx, self.corridor.service().texts(), &filter, after.as_ref(), size + 1).await?;
         let (rows, more) = split(rows, size);
         let last = rows.last().map(|row| OrderKey { issued_at: row.order.issued_at, id: row.order.id.uuid() });
         let supervision_orders = rows
@@ -228,10 +228,12 @@ impl SupervisionService for Door {
         let case = store::case_of_order(self.corridor.pool(), order)
             .await?
             .ok_or(Refusal::NotFound { what: "supervision order" })?;
-        let answer = self
+        let body = request.answer.clone();
+        let mut answer = self
             .corridor
             .command(call, Keys::one(case.uuid()), move |unit, cx| app::answer(unit, cx, case, order, &request.answer))
             .await?;
+        answer.supervision_order.iter_mut().for_each(|order| order.answer.clone_from(&body));
         Ok(Response::new(answer))
     }
 

@@ -8,6 +8,7 @@ use jiff_sqlx::ToSqlx;
 use kit::corridor::unavailable;
 use kit::refusal::Refusal;
 use kit::service::{Keys, StoreError, Tx};
+use kit::texts::Texts;
 use kit::unit::Table;
 use sqlx::PgPool;
 use supervision_domain::{Case, Member};
@@ -15,6 +16,9 @@ use uuid::Uuid;
 use vocab::{CaseId, SupervisionOrderId};
 
 use crate::unit::{Needs, Unit, town};
+
+/// Where an answer to a supervision order is sealed.
+const ANSWER_BODY: &str = "supervision_answer.body";
 
 fn unreadable(table: &'static str, id: impl ToString, reason: impl ToString) -> StoreError {
     StoreError::Unreadable { table, id: id.to_string(), reason: reason.to_string() }
@@ -69,12 +73,12 @@ async fn load_members(tx: &mut Tx, heads: &[Uuid]) -> Result<BTreeMap<CaseId, Ve
 }
 
 /// Writes what changed, one statement a table.
-pub async fn flush(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
+pub async fn flush(tx: &mut Tx, unit: &Unit, texts: &Texts) -> Result<(), StoreError> {
     flush_cases(tx, unit).await?;
     flush_knowers(tx, unit).await?;
     flush_clocks(tx, unit).await?;
     flush_orders(tx, unit).await?;
-    flush_answers(tx, unit).await?;
+    flush_answers(tx, unit, texts).await?;
     flush_closings(tx, unit).await?;
     flush_timeline(tx, unit).await
 }
@@ -209,15 +213,20 @@ async fn flush_orders(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn flush_answers(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
+async fn flush_answers(tx: &mut Tx, unit: &Unit, texts: &Texts) -> Result<(), StoreError> {
     if unit.answers.rows().is_empty() {
         return Ok(());
     }
-    let (ids, bodies): (Vec<Uuid>, Vec<String>) =
-        unit.answers.rows().iter().map(|answer| (answer.order.uuid(), answer.body.clone())).unzip();
+    let (mut ids, mut bodies) = (vec![], vec![]);
+    for answer in unit.answers.rows() {
+        let id = answer.order.uuid();
+        let sealed = texts.seal(answer.case.uuid(), ANSWER_BODY, id, &answer.body);
+        bodies.push(sealed.map_err(|error| unreadable("supervision_answer", id, error))?);
+        ids.push(id);
+    }
     sqlx::query!(
         "INSERT INTO supervision_answer (supervision_order_id, body)
-         SELECT * FROM UNNEST($1::uuid[], $2::text[])",
+         SELECT * FROM UNNEST($1::uuid[], $2::bytea[])",
         &ids,
         &bodies
     )

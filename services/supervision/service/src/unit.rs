@@ -66,6 +66,8 @@ pub struct ClosingRow {
 /// What a unit wrote in answer to a supervision order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
+    /// About which case.
+    pub case: CaseId,
     /// To which.
     pub order: SupervisionOrderId,
     /// The words.

@@ -5,9 +5,12 @@ use jiff_sqlx::ToSqlx;
 use kit::corridor::unavailable;
 use kit::refusal::Refusal;
 use kit::service::Tx;
+use kit::texts::Texts;
 use serde::{Deserialize, Serialize};
 use supervision_domain::SupervisionOrder;
 use uuid::Uuid;
+
+use super::ANSWER_BODY;
 
 /// Where a page of due clocks ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,9 +115,10 @@ pub struct ListedOrder {
     pub answer: Option<String>,
 }
 
-/// Supervision orders, the newest first.
+/// Supervision orders with their answers opened, the newest first.
 pub async fn orders(
     tx: &mut Tx,
+    texts: &Texts,
     filter: &OrderFilter,
     after: Option<&OrderKey>,
     limit: i64,
@@ -140,10 +144,14 @@ pub async fn orders(
     .fetch_all(tx)
     .await
     .map_err(unavailable)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ListedOrder { case: row.case_id, case_no: row.case_no, order: row.state.0, answer: row.body })
-        .collect())
+    rows.into_iter()
+        .map(|row| {
+            let order = row.state.0;
+            let open = |body: Vec<u8>| texts.open(row.case_id, ANSWER_BODY, order.id.uuid(), &body);
+            let answer = row.body.map(open).transpose()?;
+            Ok(ListedOrder { case: row.case_id, case_no: row.case_no, order, answer })
+        })
+        .collect()
 }
 
 /// Where a page of closings ended.

@@ -200,7 +200,8 @@ impl House {
         let bundle = JIASHAN.canonical_bytes().unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let journals = format!("http://{}", listener.local_addr().unwrap());
-        let supervision = start_service(Supervision, &settings(&nats, url.clone(), start, &journals), &bundle).await;
+        let supervision =
+            start_service(Supervision::new(texts()), &settings(&nats, url.clone(), start, &journals), &bundle).await;
         let door = Door::new(supervision.corridor.clone());
         let intake = neighbour(Intake, &nats, start).await;
         let assignment = neighbour(Assignment, &nats, start).await;
@@ -215,10 +216,27 @@ impl House {
         Self { nats, url, start, bundle, journals, supervision, door, intake, assignment, scheduling }
     }
 
+    /// True where these words lie readable among the answers of units or those that are kept for a repeat.
+    pub async fn stores(&self, words: &str) -> bool {
+        use sqlx::Connection as _;
+        let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
+        let rows: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT body FROM supervision_answer UNION ALL SELECT response FROM bus.command")
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+        assert!(rows.len() > 1, "something was written");
+        rows.iter().any(|row| row.windows(words.len()).any(|part| part == words.as_bytes()))
+    }
+
     /// Another process of the same service.
     pub async fn replica(&self) -> Running<Supervision> {
-        start_service(Supervision, &settings(&self.nats, self.url.clone(), self.start, &self.journals), &self.bundle)
-            .await
+        start_service(
+            Supervision::new(texts()),
+            &settings(&self.nats, self.url.clone(), self.start, &self.journals),
+            &self.bundle,
+        )
+        .await
     }
 
     /// Puts another pack in force.
@@ -336,6 +354,11 @@ fn settings(nats: &testkit::Nats, database_url: String, start: Timestamp, journa
         region: "330421".to_owned(),
         secrets: Secrets::default(),
     }
+}
+
+/// What seals the texts of the service under test.
+fn texts() -> kit::texts::Texts {
+    kit::texts::Texts::new(&[7; 32], "supervision").unwrap()
 }
 
 async fn start_service<S: Service>(service: S, settings: &Settings, bundle: &[u8]) -> Running<S> {

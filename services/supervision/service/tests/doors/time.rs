@@ -64,11 +64,14 @@ async fn the_ladder_is_climbed_rung_by_rung_and_the_order_is_answered() {
     let unasked = house.door.answer_supervision_order(by(&department("ZF"), answer(&orders[1].supervision_order_id)));
     assert_eq!(reason(&unasked.await.unwrap_err()), "supervision.no_answer_asked");
     let answered = house.door.answer_supervision_order(by(&department("ZF"), answer(id))).await.unwrap().into_inner();
-    assert_eq!(answered.supervision_order.unwrap().answered_by, "ZF.account");
+    let answered = answered.supervision_order.unwrap();
+    assert_eq!(answered.answered_by, "ZF.account");
+    assert!(answered.answer.contains("采样"));
     let twice = house.door.answer_supervision_order(by(&department("ZF"), answer(id))).await.unwrap_err();
     assert_eq!(reason(&twice), "supervision.answered");
     let seen = house.orders(case).await.into_iter().find(|order| order.supervision_order_id == *id).unwrap();
     assert!(seen.answer.contains("采样"));
+    assert!(!house.stores("采样").await, "what units write lies sealed");
     assert!(house.tasks().await.iter().all(|task| task.subject != *id));
     // What people write never travels.
     assert!(
