@@ -139,7 +139,7 @@ impl<'s, 'p> Work<'s, 'p> {
             }
             CaseStage::Consulting { .. } => {
                 let proof = self.ask_the_lists();
-                let is_answer = proof.answer.is_settled() && self.objected_again(&proof.answer.shares()).is_none();
+                let is_answer = proof.answer.is_settled() && self.objected_again(proof.answer.shares()).is_none();
                 if is_answer { self.determined(proof) } else { Ok(()) }
             }
             CaseStage::Decided { decision } if self.may_change(decision, &before) => {
