@@ -67,10 +67,11 @@ CREATE TABLE written (
   operation_id uuid NOT NULL REFERENCES operation,
   verb text NOT NULL CHECK (verb IN ('inspect', 'reject', 'decline', 'reschedule', 'cancel', 'conclude')),
   unit text NOT NULL,
-  words text NOT NULL,
+  words bytea NOT NULL,
   at timestamptz NOT NULL
 );
 COMMENT ON TABLE written IS 'what people wrote: the record''s words and the remarks with decisions; in no event';
+COMMENT ON COLUMN written.words IS 'sealed by the service under the operation''s key; opens only in this row';
 CREATE INDEX written_of_operation ON written (operation_id, at, id);
 
 -- A record is added to and never changed.

@@ -14,6 +14,7 @@ use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
 use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
+use kit::texts::Texts;
 use xiezhi_proto::scheduling::v1::officer_service_server::OfficerServiceServer;
 use xiezhi_proto::scheduling::v1::operation_service_server::OperationServiceServer;
 
@@ -27,8 +28,24 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 pub const DOUBLE_BOOKED: &str = "scheduling.double_booked";
 
 /// 联合执法.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Scheduling;
+#[derive(Debug, Clone)]
+pub struct Scheduling {
+    texts: Texts,
+}
+
+impl Scheduling {
+    /// Scheduling, with what seals its texts.
+    #[must_use]
+    pub fn new(texts: Texts) -> Self {
+        Self { texts }
+    }
+
+    /// What seals its texts.
+    #[must_use]
+    pub fn texts(&self) -> &Texts {
+        &self.texts
+    }
+}
 
 impl Service for Scheduling {
     const NAME: &'static str = "scheduling";
@@ -72,7 +89,7 @@ impl Service for Scheduling {
     }
 
     async fn flush(&self, tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
-        store::flush(tx, unit).await
+        store::flush(tx, unit, &self.texts).await
     }
 
     fn explain(&self, constraint: &str) -> Option<Refusal> {
@@ -93,7 +110,8 @@ impl Service for Scheduling {
 
 /// Starts the service over a database that is migrated, and names its doors.
 pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
-    let node = kit::start(Scheduling, settings).await?;
+    let texts = Texts::of(settings, Scheduling::NAME)?;
+    let node = kit::start(Scheduling::new(texts), settings).await?;
     let operations = rpc::OperationDoor::new(node.corridor.clone());
     let officers = rpc::OfficerDoor::new(node.corridor.clone());
     Ok(node.running(move |routes| {

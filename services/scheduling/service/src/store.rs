@@ -21,6 +21,9 @@ pub use read::{
     list_officers, list_operations, list_unfinished, list_written,
 };
 
+/// Where what people wrote is sealed.
+const WORDS: &str = "written.words";
+
 fn unreadable(table: &'static str, id: impl ToString, reason: impl ToString) -> StoreError {
     StoreError::Unreadable { table, id: id.to_string(), reason: reason.to_string() }
 }

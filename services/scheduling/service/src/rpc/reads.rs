@@ -64,7 +64,7 @@ impl OperationDoor {
         let mut tx = self.reading(granted).await?;
         let operation = self.find(&mut tx, granted, id).await?;
         let ends = ends(&mut tx, std::slice::from_ref(&operation)).await?;
-        let written = store::list_written(&mut tx, id).await.map_err(unread)?;
+        let written = store::list_written(&mut tx, self.corridor.service().texts(), id).await.map_err(unread)?;
         let (record, remarks): (Vec<_>, Vec<_>) = written.into_iter().partition(|row| row.verb == "inspect");
         let words: BTreeMap<Uuid, String> = record.into_iter().map(|row| (row.id, row.words)).collect();
         Ok(proto::GetOperationResponse {

@@ -2,19 +2,20 @@
 
 use jiff_sqlx::ToSqlx;
 use kit::service::{StoreError, Tx};
+use kit::texts::Texts;
 use scheduling_domain::{Booking, Operation};
 use uuid::Uuid;
 use vocab::OperationId;
 
-use crate::unit::Unit;
+use crate::unit::{Unit, Written};
 
 /// Writes what changed.
-pub async fn flush(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
+pub async fn flush(tx: &mut Tx, unit: &Unit, texts: &Texts) -> Result<(), StoreError> {
     flush_operations(tx, unit).await?;
     flush_cases(tx, unit).await?;
     flush_officers(tx, unit).await?;
     flush_bookings(tx, unit).await?;
-    flush_written(tx, unit).await
+    flush_written(tx, unit, texts).await
 }
 
 fn json<T: serde::Serialize>(
@@ -185,7 +186,7 @@ async fn upsert_bookings(tx: &mut Tx, rows: &[&Booking]) -> Result<(), StoreErro
     Ok(())
 }
 
-async fn flush_written(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
+async fn flush_written(tx: &mut Tx, unit: &Unit, texts: &Texts) -> Result<(), StoreError> {
     let rows = unit.written.rows();
     if rows.is_empty() {
         return Ok(());
@@ -194,11 +195,15 @@ async fn flush_written(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     let operations: Vec<Uuid> = rows.iter().map(|row| row.operation.uuid()).collect();
     let verbs: Vec<String> = rows.iter().map(|row| row.verb.to_owned()).collect();
     let units: Vec<String> = rows.iter().map(|row| row.unit.clone()).collect();
-    let words: Vec<String> = rows.iter().map(|row| row.words.clone()).collect();
+    let seal = |row: &Written| {
+        let sealed = texts.seal(row.operation.uuid(), super::WORDS, row.id, &row.words);
+        sealed.map_err(|error| super::unreadable("written", row.id, error))
+    };
+    let words = rows.iter().map(seal).collect::<Result<Vec<Vec<u8>>, StoreError>>()?;
     let at: Vec<jiff_sqlx::Timestamp> = rows.iter().map(|row| row.at.to_sqlx()).collect();
     sqlx::query!(
         "INSERT INTO written (id, operation_id, verb, unit, words, at)
-         SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])",
+         SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[])",
         &ids,
         &operations,
         &verbs,

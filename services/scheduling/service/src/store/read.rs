@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kit::service::{StoreError, Tx};
+use kit::texts::Texts;
 use scheduling_domain::{Booking, Officer, Operation};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
@@ -134,16 +135,21 @@ pub struct WrittenRow {
     pub at: jiff_sqlx::Timestamp,
 }
 
-/// What people wrote about an operation, oldest first.
-pub async fn list_written(tx: &mut Tx, id: OperationId) -> Result<Vec<WrittenRow>, StoreError> {
-    let rows = sqlx::query_as!(
-        WrittenRow,
+/// What people wrote about an operation, opened, oldest first.
+pub async fn list_written(tx: &mut Tx, texts: &Texts, id: OperationId) -> Result<Vec<WrittenRow>, StoreError> {
+    let rows = sqlx::query!(
         "SELECT id, verb, unit, words, at FROM written WHERE operation_id = $1 ORDER BY at, id",
         id.uuid()
     )
     .fetch_all(tx)
     .await?;
-    Ok(rows)
+    rows.into_iter()
+        .map(|row| {
+            let words = texts.open(id.uuid(), super::WORDS, row.id, &row.words);
+            let words = words.map_err(|error| super::unreadable("written", row.id, error))?;
+            Ok(WrittenRow { id: row.id, verb: row.verb, unit: row.unit, words, at: row.at })
+        })
+        .collect()
 }
 
 /// Where a page of bookings ended.

@@ -205,7 +205,7 @@ impl House {
         let clock = ClockKind::Simulated { start: Some(start) };
         kit::node::migrate::<Scheduling>(&url, &MIGRATOR, clock).await.unwrap();
         let bundle = jiashan().canonical_bytes().unwrap();
-        let scheduling = start_service(Scheduling, &settings(&nats, url.clone(), start), &bundle).await;
+        let scheduling = start_service(Scheduling::new(texts()), &settings(&nats, url.clone(), start), &bundle).await;
         let operations = OperationDoor::new(scheduling.corridor.clone());
         let officers = OfficerDoor::new(scheduling.corridor.clone());
         Self { nats, url, start, bundle, scheduling, operations, officers }
@@ -216,9 +216,22 @@ impl House {
         &self.url
     }
 
+    /// True where these words lie readable in what was written or in an answer that is kept.
+    pub async fn stores(&self, words: &str) -> bool {
+        use sqlx::Connection as _;
+        let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
+        let rows: Vec<Vec<u8>> =
+            sqlx::query_scalar("SELECT words FROM written UNION ALL SELECT response FROM bus.command")
+                .fetch_all(&mut connection)
+                .await
+                .unwrap();
+        assert!(rows.len() > 1, "something was written");
+        rows.iter().any(|row| row.windows(words.len()).any(|part| part == words.as_bytes()))
+    }
+
     /// Another process of the same service.
     pub async fn replica(&self) -> Running<Scheduling> {
-        start_service(Scheduling, &settings(&self.nats, self.url.clone(), self.start), &self.bundle).await
+        start_service(Scheduling::new(texts()), &settings(&self.nats, self.url.clone(), self.start), &self.bundle).await
     }
 
     /// A neighbour.
@@ -309,6 +322,11 @@ impl House {
         self.scheduling.bus.keep_blob(blob.clone()).await.unwrap();
         blob.sha256.to_vec()
     }
+}
+
+/// What seals the texts of the service under test.
+fn texts() -> kit::texts::Texts {
+    kit::texts::Texts::new(&[7; 32], "scheduling").unwrap()
 }
 
 fn settings(nats: &testkit::Nats, database_url: String, start: Timestamp) -> Settings {

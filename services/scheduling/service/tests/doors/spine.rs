@@ -65,7 +65,10 @@ async fn a_barbecue_goes_from_its_escalation_to_each_bodys_own_follow_up() {
         words: "露天烧烤一处, 油烟直排".to_owned(),
         unit_code: String::new(),
     };
-    house.operations.record_inspection(by(&department("ZF"), record)).await.unwrap();
+    for _ in ["first", "again"] {
+        let answer = house.operations.record_inspection(by(&department("ZF"), record.clone())).await.unwrap();
+        assert_eq!(answer.into_inner().inspection.unwrap().words, record.words, "a repeat gets the same answer");
+    }
 
     house.turn("2026-03-04 21:30").await;
     let conclude = proto::ConcludeOperationRequest {
@@ -116,6 +119,7 @@ async fn a_barbecue_goes_from_its_escalation_to_each_bodys_own_follow_up() {
     }
     let whole = house.get(&fixed.operation_id).await;
     assert!(whole.inspections[0].words.starts_with(written));
+    assert!(!house.stores(written).await, "what people write lies sealed");
     assert_eq!(whole.operation.unwrap().stage(), proto::OperationStage::Concluded);
 
     let held = proto::ListBookingsRequest { from: Some(wire_time("2026-03-01 00:00")), ..Default::default() };
