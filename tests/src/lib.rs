@@ -1,5 +1,6 @@
 //! What the tests of the whole house share: how they read our sources, walk the contract and speak with a running centre.
 
+pub mod authorisation;
 pub mod collector;
 pub mod contract;
 pub mod desk;
