@@ -56,5 +56,6 @@ CREATE INDEX callback_waiting ON callback (case_id, id) WHERE waits_since IS NOT
 CREATE TABLE adjudication (
   callback_id uuid PRIMARY KEY REFERENCES callback,
   decided_at timestamptz NOT NULL,
-  reason text NOT NULL CHECK (length(reason) BETWEEN 5 AND 2000)
+  reason bytea NOT NULL
 );
+COMMENT ON COLUMN adjudication.reason IS 'sealed by the service under the case''s key; opens only in this row';

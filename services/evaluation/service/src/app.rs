@@ -120,6 +120,6 @@ pub fn adjudicate(
 ) -> Result<CaseFile, Refusal> {
     let by = official(cx)?;
     let file = decide(unit, cx, case, callback, Command::Decide { upheld, by })?;
-    unit.reasons.push(Reason { callback, decided_at: cx.now(), text: reason.to_owned() });
+    unit.reasons.push(Reason { case, callback, decided_at: cx.now(), text: reason.to_owned() });
     Ok(file)
 }

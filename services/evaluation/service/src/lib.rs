@@ -15,6 +15,7 @@ use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
 use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
+use kit::texts::Texts;
 use xiezhi_proto::evaluation::v1::evaluation_service_server::EvaluationServiceServer;
 
 pub use rpc::Door;
@@ -25,8 +26,24 @@ pub use unit::{Needs, Unit};
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// 考核评价.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Evaluation;
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    texts: Texts,
+}
+
+impl Evaluation {
+    /// Evaluation, with what seals its texts.
+    #[must_use]
+    pub fn new(texts: Texts) -> Self {
+        Self { texts }
+    }
+
+    /// What seals its texts.
+    #[must_use]
+    pub fn texts(&self) -> &Texts {
+        &self.texts
+    }
+}
 
 impl Service for Evaluation {
     const NAME: &'static str = "evaluation";
@@ -68,13 +85,14 @@ impl Service for Evaluation {
     }
 
     async fn flush(&self, tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
-        store::flush(tx, unit).await
+        store::flush(tx, unit, &self.texts).await
     }
 }
 
 /// Starts the service over a database that is migrated, and names its doors.
 pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
-    let node = kit::start(Evaluation, settings).await?;
+    let texts = Texts::of(settings, Evaluation::NAME)?;
+    let node = kit::start(Evaluation::new(texts), settings).await?;
     let door = Door::new(node.corridor.clone());
     Ok(node.running(move |routes| {
         routes.add_service(EvaluationServiceServer::new(door));

@@ -132,7 +132,8 @@ impl EvaluationService for Door {
         let (pool, code) = (self.corridor.pool(), unit.as_ref().map(UnitCode::as_str));
         let ratings = read::rating_groups(pool, code, asked.period).await?;
         let orders = read::order_groups(pool, code, asked.period).await?;
-        let excluded = read::list_excluded(pool, code, asked.period).await?;
+        let texts = self.corridor.service().texts();
+        let excluded = read::list_excluded(pool, texts, code, asked.period).await?;
         let at = self.corridor.now().await?;
         Ok(Response::new(wire::rates_told(unit.as_ref(), &ratings, &orders, excluded, &rules, at)))
     }

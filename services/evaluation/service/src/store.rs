@@ -5,11 +5,15 @@ pub mod read;
 use evaluation_domain::CaseFile;
 use jiff_sqlx::ToSqlx;
 use kit::service::{Keys, StoreError, Tx};
+use kit::texts::Texts;
 use kit::unit::Table;
 use uuid::Uuid;
 use vocab::CaseId;
 
-use crate::unit::{Needs, Unit};
+use crate::unit::{Needs, Reason, Unit};
+
+/// Where a panel's words are sealed.
+const PANEL_REASON: &str = "adjudication.reason";
 
 fn unreadable(table: &'static str, id: impl ToString, reason: impl ToString) -> StoreError {
     StoreError::Unreadable { table, id: id.to_string(), reason: reason.to_string() }
@@ -42,12 +46,12 @@ pub async fn load(tx: &mut Tx, keys: &Keys<Needs>) -> Result<Unit, StoreError> {
 }
 
 /// Writes what changed, one statement a table.
-pub async fn flush(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
+pub async fn flush(tx: &mut Tx, unit: &Unit, texts: &Texts) -> Result<(), StoreError> {
     flush_files(tx, unit).await?;
     flush_rounds(tx, unit).await?;
     flush_orders(tx, unit).await?;
     flush_callbacks(tx, unit).await?;
-    flush_reasons(tx, unit).await
+    flush_reasons(tx, unit, texts).await
 }
 
 async fn flush_files(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
@@ -176,20 +180,25 @@ async fn flush_callbacks(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn flush_reasons(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
+async fn flush_reasons(tx: &mut Tx, unit: &Unit, texts: &Texts) -> Result<(), StoreError> {
     let reasons = unit.reasons.rows();
     if reasons.is_empty() {
         return Ok(());
     }
     let ids: Vec<Uuid> = reasons.iter().map(|reason| reason.callback.uuid()).collect();
     let decided: Vec<jiff_sqlx::Timestamp> = reasons.iter().map(|reason| reason.decided_at.to_sqlx()).collect();
-    let texts: Vec<String> = reasons.iter().map(|reason| reason.text.clone()).collect();
+    let seal = |reason: &Reason| {
+        let id = reason.callback.uuid();
+        let sealed = texts.seal(reason.case.uuid(), PANEL_REASON, id, &reason.text);
+        sealed.map_err(|error| unreadable("adjudication", id, error))
+    };
+    let sealed = reasons.iter().map(seal).collect::<Result<Vec<Vec<u8>>, StoreError>>()?;
     sqlx::query!(
         "INSERT INTO adjudication (callback_id, decided_at, reason)
-         SELECT * FROM UNNEST($1::uuid[], $2::timestamptz[], $3::text[])",
+         SELECT * FROM UNNEST($1::uuid[], $2::timestamptz[], $3::bytea[])",
         &ids,
         &decided as _,
-        &texts
+        &sealed
     )
     .execute(tx)
     .await?;

@@ -37,6 +37,8 @@ pub struct CallbackRow {
 /// What a panel wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
+    /// In which case.
+    pub case: CaseId,
     /// About which call-back.
     pub callback: CallbackId,
     /// When it decided.

@@ -129,6 +129,14 @@ async fn dissatisfied_twice_goes_to_a_panel_of_somebody_else_and_is_left_out_ope
     assert_eq!((left_out.round, left_out.unit_code.as_str()), (2, "ZF"));
     assert_eq!(left_out.reason_code, "adjudication_not_upheld");
     assert!(left_out.reason.contains("法律依据") && left_out.decided_at.is_some());
+    let stored: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT reason FROM adjudication UNION ALL SELECT response FROM bus.command")
+            .fetch_all(house.evaluation.corridor.pool())
+            .await
+            .unwrap();
+    let words = "法律依据".as_bytes();
+    let readable = |row: &Vec<u8>| row.windows(words.len()).any(|part| part == words);
+    assert!(stored.len() > 1 && !stored.iter().any(readable), "a panel's words lie sealed");
 }
 
 #[tokio::test]

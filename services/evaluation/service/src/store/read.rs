@@ -8,12 +8,13 @@ use jiff_sqlx::ToSqlx;
 use kit::corridor::unavailable;
 use kit::refusal::Refusal;
 use kit::service::StoreError;
+use kit::texts::Texts;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use uuid::Uuid;
 use vocab::{CallbackId, CaseId, UnitCode};
 
-use super::{read_file, unreadable};
+use super::{PANEL_REASON, read_file, unreadable};
 
 fn internal(error: StoreError) -> Refusal {
     match error {
@@ -182,12 +183,16 @@ pub struct Excluded {
     pub decided_at: jiff_sqlx::Timestamp,
 }
 
-/// Every round that was left out.
-pub async fn list_excluded(pool: &PgPool, unit: Option<&str>, period: Period) -> Result<Vec<Excluded>, Refusal> {
-    sqlx::query_as!(
-        Excluded,
+/// Every round that was left out, with the panel's words opened.
+pub async fn list_excluded(
+    pool: &PgPool,
+    texts: &Texts,
+    unit: Option<&str>,
+    period: Period,
+) -> Result<Vec<Excluded>, Refusal> {
+    let rows = sqlx::query!(
         r#"SELECT fact.case_id AS "case", file.case_no, fact.round, COALESCE(head.lead_unit, fact.lead_unit) AS unit,
-                  panel.reason, panel.decided_at
+                  panel.callback_id, panel.reason, panel.decided_at
            FROM round_fact fact
            JOIN case_file file ON file.id = fact.case_id
            JOIN callback ON callback.case_id = fact.case_id AND callback.round = fact.round
@@ -204,7 +209,14 @@ pub async fn list_excluded(pool: &PgPool, unit: Option<&str>, period: Period) ->
     )
     .fetch_all(pool)
     .await
-    .map_err(unavailable)
+    .map_err(unavailable)?;
+    rows.into_iter()
+        .map(|row| {
+            let reason = texts.open(row.case, PANEL_REASON, row.callback_id, &row.reason)?;
+            let (case_no, round, unit, decided_at) = (row.case_no, row.round, row.unit, row.decided_at);
+            Ok(Excluded { case: row.case, case_no, round, unit, reason, decided_at })
+        })
+        .collect()
 }
 
 /// Which case facts are wanted.

@@ -215,6 +215,11 @@ async fn started<S: Service>(service: S, nats: &str, migrator: &Migrator, rules:
     started
 }
 
+/// What seals the texts of the service under test.
+fn texts() -> kit::texts::Texts {
+    kit::texts::Texts::new(&[7; 32], "evaluation").unwrap()
+}
+
 impl House {
     /// A house whose pack draws every case.
     pub async fn open() -> Self {
@@ -227,7 +232,7 @@ impl House {
         let url = nats.url();
         let rules = || b"nothing".to_vec();
         let (evaluation, intake, assignment, scheduling, supervision) = tokio::join!(
-            started(Evaluation, &url, &evaluation::MIGRATOR, pack_that_draws(per_mille)),
+            started(Evaluation::new(texts()), &url, &evaluation::MIGRATOR, pack_that_draws(per_mille)),
             started(Intake, &url, &NO_TABLES, rules()),
             started(Assignment, &url, &NO_TABLES, rules()),
             started(Scheduling, &url, &NO_TABLES, rules()),
