@@ -49,8 +49,6 @@ pub enum ClockState {
 pub struct Granted {
     /// By how much, in the unit of the rule's extension.
     pub amount: u32,
-    /// Why, in the head's words.
-    pub reason: String,
     /// The account that approved it.
     pub by: String,
     /// When.

@@ -37,7 +37,6 @@ impl Case {
         &mut self,
         kind: &str,
         amount: u32,
-        reason: String,
         approver: &Approver,
         book: &RuleBook,
         at: Timestamp,
@@ -64,7 +63,7 @@ impl Case {
         }
         let counted = clock::count(book, rule, clock.anchor_at, &clock.pauses, amount)?;
         clock.recount(&counted);
-        clock.extension = Some(Granted { amount, reason, by: approver.account.clone(), at });
+        clock.extension = Some(Granted { amount, by: approver.account.clone(), at });
         begin_ladder_anew(clock);
         Ok(vec![Event::ClocksExtended { clocks: vec![clock.clone()], by: approver.account.clone() }])
     }

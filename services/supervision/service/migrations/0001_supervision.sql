@@ -61,6 +61,17 @@ CREATE TABLE supervision_answer (
 );
 COMMENT ON COLUMN supervision_answer.body IS 'sealed by the service under the case''s key; opens only in this row';
 
+-- Why the head of a unit extended a clock; never in events.
+CREATE TABLE clock_reason (
+  id uuid PRIMARY KEY,
+  case_id uuid NOT NULL REFERENCES case_file,
+  round int NOT NULL CHECK (round > 0),
+  kind text NOT NULL,
+  words bytea NOT NULL
+);
+CREATE INDEX clock_reason_case ON clock_reason (case_id, id);
+COMMENT ON COLUMN clock_reason.words IS 'sealed by the service under the case''s key; opens only in this row';
+
 CREATE TABLE closing (
   case_id uuid NOT NULL REFERENCES case_file,
   round int NOT NULL CHECK (round > 0),
@@ -110,7 +121,7 @@ BEGIN
   END IF;
 END $$;
 GRANT USAGE ON SCHEMA bus TO supervision_department;
-GRANT SELECT ON case_unit, case_file, clock, supervision_order, supervision_answer, closing, timeline, bus.journal
+GRANT SELECT ON case_unit, case_file, clock, supervision_order, supervision_answer, clock_reason, closing, timeline, bus.journal
   TO supervision_department;
 
 ALTER TABLE case_unit ENABLE ROW LEVEL SECURITY;
@@ -140,6 +151,12 @@ ALTER TABLE supervision_answer FORCE ROW LEVEL SECURITY;
 CREATE POLICY supervision_answer_of_the_unit ON supervision_answer
   USING (current_user <> 'supervision_department'
          OR EXISTS (SELECT FROM supervision_order o WHERE o.id = supervision_order_id));
+
+ALTER TABLE clock_reason ENABLE ROW LEVEL SECURITY;
+ALTER TABLE clock_reason FORCE ROW LEVEL SECURITY;
+CREATE POLICY clock_reason_of_the_unit ON clock_reason
+  USING (current_user <> 'supervision_department'
+         OR EXISTS (SELECT FROM case_unit u WHERE u.case_id = clock_reason.case_id));
 
 ALTER TABLE closing ENABLE ROW LEVEL SECURITY;
 ALTER TABLE closing FORCE ROW LEVEL SECURITY;

@@ -10,7 +10,7 @@ use xiezhi_proto::supervision::v1 as proto;
 
 use crate::refuse::{no_case, refuse};
 use crate::rules::Rules;
-use crate::unit::{Answer, Unit, knowers, town};
+use crate::unit::{Answer, ClockReason, Unit, knowers, town};
 use crate::wire;
 
 /// The one timer of a case: it waits for whatever falls due next.
@@ -111,8 +111,12 @@ pub fn extend(
         unit: caller.unit.clone(),
         posts: rules.posts_of(&caller.unit, &caller.person),
     };
-    let events = case.extend(kind, amount, reason.to_owned(), &approver, &rules.book, cx.now()).map_err(refuse)?;
+    let events = case.extend(kind, amount, &approver, &rules.book, cx.now()).map_err(refuse)?;
     finish(unit, cx, &case, &events)?;
+    if let Some(clock) = case.clock(kind) {
+        let (round, kind) = (clock.round, clock.kind.clone());
+        unit.reasons.push(ClockReason { id: cx.new_id(), case: case.id, round, kind, words: reason.to_owned() });
+    }
     Ok(proto::ExtendClockResponse { clock: view(cx, &case, kind) })
 }
 

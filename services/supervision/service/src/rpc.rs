@@ -47,6 +47,30 @@ impl Door {
         if granted.covers(knowers(&case).iter().map(UnitCode::as_str)) { Ok(case) } else { Err(no_case()) }
     }
 
+    /// Adds to extended clocks why they were, as far as the caller may see.
+    async fn give_reasons<'v>(
+        &self,
+        granted: &Granted,
+        clocks: impl IntoIterator<Item = &'v mut proto::ClockView> + Send,
+    ) -> Result<(), Refusal> {
+        let mut extended: Vec<_> = clocks.into_iter().filter(|clock| clock.extension.is_some()).collect();
+        if extended.is_empty() {
+            return Ok(());
+        }
+        let cases = extended.iter().map(|clock| wire::case_id(&clock.case_id).map(CaseId::uuid));
+        let cases = cases.collect::<Result<Vec<_>, Refusal>>()?;
+        let rows = lists::reasons(&mut *self.begin(granted).await?, self.corridor.service().texts(), &cases).await?;
+        for (clock, case) in extended.iter_mut().zip(cases) {
+            let kind = clock.clock.as_ref().map(|clock| clock.kind.clone()).unwrap_or_default();
+            let row =
+                rows.iter().find(|row| row.case == case && row.round.unsigned_abs() == clock.round && row.kind == kind);
+            if let (Some(extension), Some(row)) = (clock.extension.as_mut(), row) {
+                extension.reason.clone_from(&row.words);
+            }
+        }
+        Ok(())
+    }
+
     async fn proofs(&self, mut tx: Reading, keys: &[ClosingKey]) -> Result<Vec<proto::ClosingProof>, Refusal> {
         let ids: Vec<_> = keys.iter().map(|key| key.case).collect();
         let cases = store::find_cases(&mut tx, &ids).await?;
@@ -96,7 +120,8 @@ impl SupervisionService for Door {
         let case = self.case(&mut self.begin(&granted).await?, &granted, id).await?;
         let rules = self.corridor.rules().await?;
         let labels = wire::Labels { rules: &rules.content, explain: true };
-        let clocks = case.clocks.iter().map(|clock| wire::clock_view(&case, clock, &labels)).collect();
+        let mut clocks: Vec<_> = case.clocks.iter().map(|clock| wire::clock_view(&case, clock, &labels)).collect();
+        self.give_reasons(&granted, &mut clocks).await?;
         let at = Some(to_proto_time(self.corridor.now().await?));
         Ok(Response::new(proto::ListClocksResponse { clocks, at }))
     }
@@ -127,14 +152,14 @@ impl SupervisionService for Door {
             let clock = case.clocks.iter().find(|clock| clock.round == round && clock.kind == key.kind)?;
             Some(wire::clock_view(case, clock, &labels))
         };
-        Ok(Response::new(proto::ListDueResponse {
-            clocks: keys.iter().filter_map(view).collect(),
-            next_page_token: token(more, keys.last()),
-        }))
+        let mut clocks: Vec<_> = keys.iter().filter_map(view).collect();
+        self.give_reasons(&granted, &mut clocks).await?;
+        Ok(Response::new(proto::ListDueResponse { clocks, next_page_token: token(more, keys.last()) }))
     }
 
     async fn extend_clock(&self, request: Request<proto::ExtendClockRequest>) -> Answer<proto::ExtendClockResponse> {
         let call = Call::of(&request, &request.get_ref().command_id)?;
+        let granted = call.granted.clone();
         let request = request.into_inner();
         let mut checks = Checks::new();
         let id = checks.parsed("case_id", request.case_id.parse::<CaseId>());
@@ -144,43 +169,48 @@ impl SupervisionService for Door {
             checks.wrong("amount", "must be at least 1");
         }
         let id = done(checks, id)?;
-        let answer = self
+        let mut answer = self
             .corridor
             .command(call, Keys::one(id.uuid()), move |unit, cx| {
                 app::extend(unit, cx, id, &request.kind, request.amount, &request.reason)
             })
             .await?;
+        self.give_reasons(&granted, &mut answer.clock).await?;
         Ok(Response::new(answer))
     }
 
     async fn pause_clock(&self, request: Request<proto::PauseClockRequest>) -> Answer<proto::PauseClockResponse> {
         let call = Call::of(&request, &request.get_ref().command_id)?;
+        let granted = call.granted.clone();
         let request = request.into_inner();
         let mut checks = Checks::new();
         let id = checks.parsed("case_id", request.case_id.parse::<CaseId>());
         kind(&mut checks, &request.kind);
         checks.text("reason_code", &request.reason_code, 1, 64, false);
         let id = done(checks, id)?;
-        let answer = self
+        let mut answer = self
             .corridor
             .command(call, Keys::one(id.uuid()), move |unit, cx| {
                 app::pause(unit, cx, id, &request.kind, &request.reason_code)
             })
             .await?;
+        self.give_reasons(&granted, &mut answer.clock).await?;
         Ok(Response::new(answer))
     }
 
     async fn resume_clock(&self, request: Request<proto::ResumeClockRequest>) -> Answer<proto::ResumeClockResponse> {
         let call = Call::of(&request, &request.get_ref().command_id)?;
+        let granted = call.granted.clone();
         let request = request.into_inner();
         let mut checks = Checks::new();
         let id = checks.parsed("case_id", request.case_id.parse::<CaseId>());
         kind(&mut checks, &request.kind);
         let id = done(checks, id)?;
-        let answer = self
+        let mut answer = self
             .corridor
             .command(call, Keys::one(id.uuid()), move |unit, cx| app::resume(unit, cx, id, &request.kind))
             .await?;
+        self.give_reasons(&granted, &mut answer.clock).await?;
         Ok(Response::new(answer))
     }
 

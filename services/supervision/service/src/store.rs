@@ -17,6 +17,8 @@ use vocab::{CaseId, SupervisionOrderId};
 
 use crate::unit::{Needs, Unit, town};
 
+/// Where the reason for an extension is sealed.
+const CLOCK_REASON: &str = "clock_reason.words";
 /// Where an answer to a supervision order is sealed.
 const ANSWER_BODY: &str = "supervision_answer.body";
 
@@ -79,6 +81,7 @@ pub async fn flush(tx: &mut Tx, unit: &Unit, texts: &Texts) -> Result<(), StoreE
     flush_clocks(tx, unit).await?;
     flush_orders(tx, unit).await?;
     flush_answers(tx, unit, texts).await?;
+    flush_reasons(tx, unit, texts).await?;
     flush_closings(tx, unit).await?;
     flush_timeline(tx, unit).await
 }
@@ -229,6 +232,33 @@ async fn flush_answers(tx: &mut Tx, unit: &Unit, texts: &Texts) -> Result<(), St
          SELECT * FROM UNNEST($1::uuid[], $2::bytea[])",
         &ids,
         &bodies
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn flush_reasons(tx: &mut Tx, unit: &Unit, texts: &Texts) -> Result<(), StoreError> {
+    let (mut ids, mut cases, mut rounds, mut kinds, mut words) = (vec![], vec![], vec![], vec![], vec![]);
+    for reason in unit.reasons.rows() {
+        ids.push(reason.id);
+        cases.push(reason.case.uuid());
+        rounds.push(count("clock_reason", reason.id, reason.round)?);
+        kinds.push(reason.kind.clone());
+        let sealed = texts.seal(reason.case.uuid(), CLOCK_REASON, reason.id, &reason.words);
+        words.push(sealed.map_err(|error| unreadable("clock_reason", reason.id, error))?);
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "INSERT INTO clock_reason (id, case_id, round, kind, words)
+         SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::bytea[])",
+        &ids,
+        &cases,
+        &rounds,
+        &kinds,
+        &words
     )
     .execute(tx)
     .await?;

@@ -8,6 +8,7 @@ use kit::service::Merge;
 use kit::unit::{Added, Savepoint, Table};
 use supervision_domain::clock::ClockState;
 use supervision_domain::{Case, Clock, Closing, Decision, Member, SupervisionOrder};
+use uuid::Uuid;
 use vocab::{CaseId, SupervisionOrderId, UnitCode};
 
 /// Hints for loading.
@@ -74,6 +75,21 @@ pub struct Answer {
     pub body: String,
 }
 
+/// Why the head of a unit extended a clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClockReason {
+    /// The row.
+    pub id: Uuid,
+    /// The case.
+    pub case: CaseId,
+    /// The clock's round.
+    pub round: u32,
+    /// The clock's kind.
+    pub kind: String,
+    /// The words.
+    pub words: String,
+}
+
 /// The loaded unit of a batch.
 #[derive(Debug, Default)]
 pub struct Unit {
@@ -89,6 +105,8 @@ pub struct Unit {
     pub knowers: Added<(CaseId, UnitCode)>,
     /// New answers.
     pub answers: Added<Answer>,
+    /// Why clocks were extended.
+    pub reasons: Added<ClockReason>,
     /// New entries of timelines.
     pub timeline: Added<(CaseId, Envelope)>,
     /// Members of the heads that were asked for, as they stood when the batch began.
@@ -104,6 +122,7 @@ impl kit::unit::Unit for Unit {
             &mut self.closings,
             &mut self.knowers,
             &mut self.answers,
+            &mut self.reasons,
             &mut self.timeline,
         ]
     }

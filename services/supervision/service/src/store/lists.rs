@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use supervision_domain::SupervisionOrder;
 use uuid::Uuid;
 
-use super::ANSWER_BODY;
+use super::{ANSWER_BODY, CLOCK_REASON};
 
 /// Where a page of due clocks ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +150,36 @@ pub async fn orders(
             let open = |body: Vec<u8>| texts.open(row.case_id, ANSWER_BODY, order.id.uuid(), &body);
             let answer = row.body.map(open).transpose()?;
             Ok(ListedOrder { case: row.case_id, case_no: row.case_no, order, answer })
+        })
+        .collect()
+}
+
+/// Why a clock was extended.
+#[derive(Debug, Clone)]
+pub struct ReasonRow {
+    /// The case.
+    pub case: Uuid,
+    /// The clock's round.
+    pub round: i32,
+    /// The clock's kind.
+    pub kind: String,
+    /// The words.
+    pub words: String,
+}
+
+/// Why clocks of these cases were extended, opened, the newest first.
+pub async fn reasons(tx: &mut Tx, texts: &Texts, cases: &[Uuid]) -> Result<Vec<ReasonRow>, Refusal> {
+    let rows = sqlx::query!(
+        "SELECT id, case_id, round, kind, words FROM clock_reason WHERE case_id = ANY($1) ORDER BY id DESC",
+        cases
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(unavailable)?;
+    rows.into_iter()
+        .map(|row| {
+            let words = texts.open(row.case_id, CLOCK_REASON, row.id, &row.words)?;
+            Ok(ReasonRow { case: row.case_id, round: row.round, kind: row.kind, words })
         })
         .collect()
 }

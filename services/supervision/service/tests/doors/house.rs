@@ -216,16 +216,19 @@ impl House {
         Self { nats, url, start, bundle, journals, supervision, door, intake, assignment, scheduling }
     }
 
-    /// True where these words lie readable among the answers of units or those that are kept for a repeat.
+    /// True where these words lie readable in a case's state, in what units wrote, or in an answer that is kept for a repeat.
     pub async fn stores(&self, words: &str) -> bool {
         use sqlx::Connection as _;
         let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
         let rows: Vec<Vec<u8>> =
-            sqlx::query_scalar("SELECT body FROM supervision_answer UNION ALL SELECT response FROM bus.command")
-                .fetch_all(&mut connection)
-                .await
-                .unwrap();
-        assert!(rows.len() > 1, "something was written");
+            sqlx::query_scalar(
+                "SELECT body FROM supervision_answer UNION ALL SELECT words FROM clock_reason
+                 UNION ALL SELECT response FROM bus.command UNION ALL SELECT convert_to(state::text, 'UTF8') FROM case_file",
+            )
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        assert!(rows.len() > 2, "something was written");
         rows.iter().any(|row| row.windows(words.len()).any(|part| part == words.as_bytes()))
     }
 

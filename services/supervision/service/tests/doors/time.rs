@@ -165,7 +165,9 @@ async fn an_extension_is_the_units_heads_alone_and_once() {
     assert_eq!(house.said(case).await.iter().filter(|said| *said == "clocks.extended").count(), 1);
     house.intake.say(case, notice(case, NoticeKind::Extension, 1, "2026-03-02 12:00")).await;
     house.heard().await;
-    assert!(house.clocks(case).await[&kind].extension.as_ref().unwrap().notice_served);
+    let listed = house.clocks(case).await[&kind].extension.clone().unwrap();
+    assert!(listed.notice_served && listed.reason.contains("第三方检测"), "{listed:?}");
+    assert!(!house.stores("第三方检测").await, "what a head writes lies sealed");
 }
 
 #[tokio::test]
