@@ -196,13 +196,18 @@ impl<'house> Desk<'house> {
 
     /// Every holder signs for its order, reports, and completes it with evidence; then the lead answers for the case.
     pub async fn handle(&self, case_id: &str, words: &str) -> anyhow::Result<()> {
+        self.handle_noting(case_id, words, words).await
+    }
+
+    /// The same, with other words in the reports and notes of the orders than in the reply to the complainant.
+    pub async fn handle_noting(&self, case_id: &str, notes: &str, words: &str) -> anyhow::Result<()> {
         self.rest().await?;
         let mut orders = self.orders(case_id).await?;
         // Those of an earlier round are done.
         orders.retain(|order| order.closed_at.is_none());
         ensure!(!orders.is_empty(), "no order was dispatched for {case_id}");
         for order in &orders {
-            self.complete(order, words).await?;
+            self.complete(order, notes).await?;
         }
         let lead = orders.iter().find(|order| order.role() == Role::Lead).context("nobody leads")?;
         let lead = self.as_account(&format!("{}.handler", lead.unit_code)).await?;

@@ -15,6 +15,7 @@ use house_tests::hunt::{self, Found, Hunt};
 use prost::Message;
 use testkit::{House, HouseOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use xiezhi_proto::assignment::v1::{GetWorkOrderRequest, ListWorkOrdersRequest};
 use xiezhi_proto::common::v1::Channel;
 use xiezhi_proto::intake::v1::{
     AcceptCaseRequest, Complainant, ConfirmMaskedTextRequest, DeclineCaseRequest, ForgetComplainantRequest,
@@ -227,7 +228,9 @@ async fn whole_way(desk: &Desk<'_>, person: &Person, shown: &mut Shown) -> Regis
     told(desk, &case, shown).await;
     reveal(desk, id, person).await;
     desk.call_back(id, false).await.unwrap();
-    desk.handle(id, "已再次处置").await.unwrap();
+    let notes = format!("与{}见面, {}, 已再次处置", person.name, person.word);
+    desk.handle_noting(id, &notes, "已再次处置").await.unwrap();
+    noted(desk, id, &notes).await;
     desk.close(id).await.unwrap();
     desk.call_back(id, true).await.unwrap();
     let administrator = desk.as_account(ADMINISTRATOR).await.unwrap();
@@ -264,6 +267,22 @@ async fn told(desk: &Desk<'_>, case: &RegisterCaseResponse, shown: &mut Shown) {
     let request = ListNoticesRequest { case_id: case.case_id.clone() };
     let refused = evaluator.intake().list_notices(request).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+}
+
+/// Whoever holds an order reads what was written with it; the hunt shows that nobody else does.
+async fn noted(desk: &Desk<'_>, case_id: &str, notes: &str) {
+    let handler = desk.as_account("ZF.handler").await.unwrap();
+    let orders = ListWorkOrdersRequest { case_id: case_id.to_owned(), ..Default::default() };
+    let orders = handler.assignment().list_work_orders(orders).await.unwrap().into_inner().work_orders;
+    let mut texts = Vec::new();
+    for order in orders {
+        let request = GetWorkOrderRequest { work_order_id: order.work_order_id };
+        texts.extend(handler.assignment().get_work_order(request).await.unwrap().into_inner().texts);
+    }
+    for kind in ["report", "completion"] {
+        let kept = texts.iter().any(|text| text.kind == kind && text.text.contains(notes));
+        assert!(kept, "no {kind} of {texts:?}");
+    }
 }
 
 /// The evaluator is shown whom to call, for a reason, and the audit says so; the reason is a person's words, too.
