@@ -110,6 +110,11 @@ pub fn cursors(
     (chain, rest)
 }
 
+/// The keys for which a timer is armed.
+pub fn armed(timers: Vec<Timer>) -> impl Iterator<Item = String> {
+    timers.into_iter().filter(|timer| timer.state == "armed").map(|timer| timer.key)
+}
+
 /// Every event of a service's consumers that waits for an earlier fact or a person.
 pub async fn parked(centre: &Centre, service: &str) -> Result<Vec<ParkedEvent>, Error> {
     pages(|page_token| async move {
