@@ -3,6 +3,7 @@
 //! `XIEZHI_WRITE_GOLDEN=1` writes the expected texts anew; read the difference before you commit it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -60,7 +61,12 @@ async fn a_sound_pack_is_said_to_be_sound_and_another_has_every_mistake_told() {
     let said = xiezhi(&["pack", "check", &broken.path().display().to_string()]).await;
     assert_eq!(said.code, Some(1), "{said:?}");
     let told = format!("{}{}", said.stdout, said.stderr);
-    assert!(told.matches("organisation/units.csv:").count() >= 10, "{told}");
+    let mistakes = told.matches("organisation/units.csv:").count();
+    assert!(mistakes >= 10, "{told}");
+    // Nobody has to have a centre to be told what is wrong with a pack.
+    let said = xiezhi(&["pack", "apply", &broken.path().display().to_string()]).await;
+    assert!(said.code == Some(1) && said.stdout.is_empty(), "{said:?}");
+    assert_eq!(said.stderr.matches("organisation/units.csv:").count(), mistakes, "{said:?}");
 }
 
 #[tokio::test]
@@ -86,6 +92,59 @@ async fn a_wrong_command_line_ends_with_two_and_a_question_for_help_with_nothing
     }
     let said = xiezhi(&["completions", "bash"]).await;
     assert!(said.code == Some(0) && said.stdout.contains("work-order"), "{said:?}");
+}
+
+/// The words after `xiezhi` in the texts of our sources, as people read them in hints.
+fn commands_in_hints() -> Vec<(String, Vec<String>)> {
+    let is_verb = |word: &&str| {
+        word.starts_with(|letter: char| letter.is_ascii_lowercase())
+            && word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-')
+    };
+    let mut found = Vec::new();
+    for source in house_tests::sources::rust("services").unwrap() {
+        // Bytes are read by no person, and the test kit has no operator.
+        let texts = source.words.iter().filter(|word| word.text.starts_with('"'));
+        for text in texts.filter(|_| !source.path.starts_with("services/shared/testkit/")) {
+            for rest in text.text.split("xiezhi ").skip(1) {
+                let words = rest.split([' ', ')', '"', '\\', ',', ';']).take_while(is_verb);
+                let words: Vec<String> = words.take(3).map(str::to_owned).collect();
+                if !words.is_empty() {
+                    found.push((format!("{}:{}", source.path, text.line), words));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Every command is asked for its help; what stands behind a whole command is an argument or prose.
+#[tokio::test]
+async fn every_command_that_a_hint_names_exists() {
+    let hints = commands_in_hints();
+    assert!(hints.len() >= 12, "only {hints:?}");
+    let mut wrong = Vec::new();
+    let mut places: BTreeMap<Vec<String>, String> = BTreeMap::new();
+    for (place, words) in hints {
+        places.entry(words).or_insert(place);
+    }
+    for (words, place) in places {
+        let mut typed: Vec<&str> = Vec::new();
+        for word in &words {
+            typed.push(word);
+            let said = xiezhi(&[&typed[..], &["--help"]].concat()).await;
+            if said.code != Some(0) {
+                wrong.push(format!("{place}: xiezhi {}", typed.join(" ")));
+            }
+            if said.code != Some(0) || !said.stdout.contains("\n命令:\n") {
+                typed.clear();
+                break;
+            }
+        }
+        if !typed.is_empty() {
+            wrong.push(format!("{place}: xiezhi {} is only the beginning of a command", typed.join(" ")));
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
 }
 
 #[tokio::test]

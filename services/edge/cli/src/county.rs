@@ -39,12 +39,9 @@ pub fn read(named: &Path) -> Result<Result<Pack, Vec<Mistake>>, Failure> {
     Ok(pack::parse(&files(named)?))
 }
 
-/// A pack without mistakes; one with some is refused with the first of them.
+/// A pack without mistakes; one with some is refused with all of them.
 pub fn sound(named: &Path) -> Result<Pack, Failure> {
-    read(named)?.map_err(|mistakes| {
-        let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
-        Failure::Says(Say::PackUnreadable { why: first })
-    })
+    read(named)?.map_err(Failure::Mistakes)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use client::rest::Restless;
 use client::turn::TurnError;
 use client::{Error as ClientError, Refused};
+use pack::Mistake;
 use serde_json::json;
 
 use crate::reflect::Unreadable;
@@ -23,6 +24,9 @@ pub enum Failure {
     /// The command line is wrong.
     #[error("{}", .0.text(Lang::En))]
     Usage(Say),
+    /// A pack has mistakes.
+    #[error("{} mistakes", .0.len())]
+    Mistakes(Vec<Mistake>),
     /// A journey stopped.
     #[error("journey {name} stopped at step {step}")]
     Stopped {
@@ -55,6 +59,9 @@ impl Failure {
                 lines.push(format!("      {}: {}", violation.field, violation.description));
             }
         }
+        if let Self::Mistakes(mistakes) = self {
+            lines.extend(mistakes.iter().map(|mistake| format!("      {}", mistake_line(mistake, lang))));
+        }
         if let Some(hint) = self.hint(lang) {
             lines.push(line(Word::Hint, lang, &hint));
         }
@@ -71,8 +78,13 @@ impl Failure {
                 "says": { "zh": self.what(Lang::Zh), "en": self.what(Lang::En) },
                 "refused": refused,
                 "hint": self.hint(Lang::Zh).zip(self.hint(Lang::En)).map(|(zh, en)| json!({ "zh": zh, "en": en })),
+                "mistakes": self.mistakes().map(mistakes_json),
             } }),
         }
+    }
+
+    fn mistakes(&self) -> Option<&[Mistake]> {
+        if let Self::Mistakes(mistakes) = self { Some(mistakes) } else { None }
     }
 
     fn refused(&self) -> Option<&Refused> {
@@ -95,6 +107,7 @@ impl Failure {
             }
             Self::Client(error) => Say::Unreachable { why: error.to_string() }.text(lang),
             Self::Says(say) | Self::Usage(say) => say.text(lang),
+            Self::Mistakes(mistakes) => Say::PackMistakes { count: mistakes.len() }.text(lang),
             Self::Hinted(say, _) => say.text(lang),
             Self::Stopped { name, step, why } => {
                 Say::JourneyFailed { name: name.clone(), step: *step, why: why.what(lang) }.text(lang)
@@ -113,9 +126,29 @@ impl Failure {
             }),
             Self::Hinted(_, hint) => Some(hint.text(lang).to_owned()),
             Self::Stopped { why, .. } => why.hint(lang),
-            Self::Says(_) | Self::Usage(_) => None,
+            Self::Says(_) | Self::Usage(_) | Self::Mistakes(_) => None,
         }
     }
+}
+
+/// A mistake of a pack as a person finds it: file, line, reason.
+#[must_use]
+pub fn mistake_line(mistake: &Mistake, lang: Lang) -> String {
+    let reason = if lang == Lang::Zh { &mistake.reason_zh } else { &mistake.reason_en };
+    format!("{}:{}: {reason}", mistake.file, mistake.line)
+}
+
+/// Mistakes of a pack as machines read them.
+#[must_use]
+pub fn mistakes_json(mistakes: &[Mistake]) -> serde_json::Value {
+    let told = mistakes.iter().map(|mistake| {
+        json!({
+            "file": mistake.file,
+            "line": mistake.line,
+            "reason": { "zh": mistake.reason_zh, "en": mistake.reason_en },
+        })
+    });
+    told.collect()
 }
 
 fn line(prefix: Word, lang: Lang, text: &str) -> String {
@@ -221,6 +254,20 @@ mod tests {
         let broken = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "refused");
         let failure = Failure::from(Status::from_error(Box::new(broken)));
         assert!(failure.text(Lang::Zh).contains("scripts/up"));
+    }
+
+    #[test]
+    fn every_mistake_of_a_pack_is_told() {
+        let mistake = |line| Mistake {
+            file: "units.csv".to_owned(),
+            line,
+            reason_zh: "没有这种单位".to_owned(),
+            reason_en: "no such unit".to_owned(),
+        };
+        let failure = Failure::Mistakes(vec![mistake(2), mistake(9)]);
+        let zh = "错误  配置包有 2 处错误\n      units.csv:2: 没有这种单位\n      units.csv:9: 没有这种单位\n";
+        assert_eq!(failure.text(Lang::Zh), zh);
+        assert_eq!(failure.json()["error"]["mistakes"][1]["line"], 9);
     }
 
     #[test]

@@ -200,6 +200,12 @@ pub async fn answer(
         Command::Pack(PackCommand::Diff { directory, against: Some(against) }) => {
             return verbs::packs::diff_directories(&directory, &against, options.lang());
         }
+        // Its mistakes are told before a centre is asked for anything.
+        Command::Pack(PackCommand::Apply { directory }) => {
+            let pack = county::sound(&directory)?;
+            let session = Session::open(options, surroundings.tokens.clone()).await?;
+            return verbs::packs::apply(&session, &pack).await;
+        }
         Command::Journey(journey) => return verbs::journey::run(options, surroundings, screen, journey).await,
         other => other,
     };
@@ -213,27 +219,23 @@ async fn with_centre(session: &Session, screen: &mut Screen, command: Command) -
         Command::Diagnosis(command) => verbs::responsibility::diagnosis(session, command).await,
         Command::Determination(command) => verbs::responsibility::determination(session, command).await,
         Command::Consultation(command) => verbs::responsibility::consultation(session, command).await,
-        Command::WorkOrder(command) => verbs::work_order::run(session, command).await,
+        Command::WorkOrder(command) => verbs::work_order::run(session, screen, command).await,
         Command::Operation(command) => verbs::operation::run(session, screen, command).await,
+        Command::Officer(command) => verbs::officer::run(session, command).await,
         Command::SupervisionOrder(command) => verbs::closing::supervision_order(session, command).await,
-        Command::Clock(ClockCommand::List { unit, limit }) => verbs::clock::list(session, unit, &limit).await,
-        Command::Clock(ClockCommand::Show(case)) => verbs::clock::show(session, &case).await,
-        Command::Clock(ClockCommand::Now) => verbs::clock::now(session).await,
-        Command::Clock(ClockCommand::Confirm) => verbs::clock::confirm(session, screen).await,
-        Command::Clock(ClockCommand::Turn { to, by }) => verbs::clock::turn_to(session, screen, to, by).await,
+        Command::Clock(command) => verbs::clock::run(session, screen, command).await,
         Command::Closing(command) => verbs::closing::run(session, command).await,
         Command::Callback(command) => verbs::rating::callback(session, command).await,
         Command::Rates(command) => verbs::rating::rates(session, command).await,
         Command::List(command) => verbs::list::run(session, command).await,
         Command::Verify(args) => verbs::verify::run(session, args).await,
         Command::Bus(command) => verbs::bus::run(session, screen, command).await,
-        Command::Pack(PackCommand::Apply { directory }) => verbs::packs::apply(session, &directory).await,
         Command::Pack(PackCommand::Diff { directory, .. }) => verbs::packs::diff_in_force(session, &directory).await,
-        // Those that need no centre were done before one was looked for.
-        Command::Clock(ClockCommand::Due(_))
-        | Command::Pack(PackCommand::Check { .. })
-        | Command::Journey(_)
-        | Command::Completions { .. } => Err(Failure::Usage(Say::Just(Word::Usage))),
+        Command::Account(command) => verbs::account::run(session, screen, command).await,
+        // Those that need no centre, or something else first, were done before one was looked for.
+        Command::Pack(PackCommand::Check { .. } | PackCommand::Apply { .. }) | Command::Journey(_) | Command::Completions { .. } => {
+            Err(Failure::Usage(Say::Just(Word::Usage)))
+        }
     }
 }
 
@@ -254,6 +256,44 @@ mod tests {
         assert_eq!(of(&["xiezhi", "--lang", "en", "case"]), Lang::En);
         assert_eq!(of(&["xiezhi", "--lang=en"]), Lang::En);
         assert_eq!(of(&["xiezhi", "--lang", "zh"]), Lang::Zh);
+    }
+
+    #[test]
+    fn every_rpc_for_people_has_its_verb() {
+        for typed in [
+            "operation reschedule JS-2026-000001 --reason weather --not-before 2026-03-09",
+            "operation replace-officers JS-2026-000001 --unit ZF --officer ZF-O03 --officer ZF-O04",
+            "operation replace-officers JS-2026-000001",
+            "officer list --unit ZF --on 2026-03-05",
+            "officer record-certificate ZF-O01 --number ZJ1 --from 2026-03-01 --to 2031-02-28",
+            "officer suspend ZF-O01 --reason investigation",
+            "officer reinstate ZF-O01",
+            "clock extend JS-2026-000001 finish --by 30 --reason 需要鉴定",
+            "clock pause JS-2026-000001 order.finish --unit HB --reason technical_finding",
+            "clock resume JS-2026-000001 order.finish",
+            "case confirm-text JS-2026-000001",
+            "case confirm-text JS-2026-000001 --title 露天烧烤 --body-file text.txt",
+            "case forget JS-2026-000001",
+            "work-order reassign JS-2026-000001/HB --person HB-P04",
+            "work-order watch --unit HB --after 3 --limit 5",
+            "account disable ZF.handler",
+        ] {
+            let words = std::iter::once("xiezhi").chain(typed.split(' '));
+            assert!(Cli::try_parse_from(words).is_ok(), "{typed}");
+        }
+        for wrong in [
+            "operation reschedule JS-2026-000001",
+            "officer record-certificate ZF-O01 --number ZJ1",
+            "officer suspend ZF-O01",
+            "clock extend JS-2026-000001 finish --by many --reason 需要鉴定",
+            "clock pause JS-2026-000001 --reason hearing",
+            "case confirm-text JS-2026-000001 --body x --body-file y",
+            "work-order reassign JS-2026-000001/HB",
+            "account disable",
+        ] {
+            let words = std::iter::once("xiezhi").chain(wrong.split(' '));
+            assert!(Cli::try_parse_from(words).is_err(), "{wrong}");
+        }
     }
 
     #[test]

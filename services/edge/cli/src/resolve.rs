@@ -108,7 +108,7 @@ pub async fn callback_id(session: &Session, name: &str, state: CallbackState) ->
 }
 
 /// Exactly one, or a refusal that names what there is.
-fn one(name: &str, ids: impl IntoIterator<Item = String>) -> Result<String, Failure> {
+pub fn one(name: &str, ids: impl IntoIterator<Item = String>) -> Result<String, Failure> {
     let ids: Vec<String> = ids.into_iter().collect();
     match ids.as_slice() {
         [id] => Ok(id.clone()),

@@ -4,8 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use testkit::{House, HouseOptions};
+use testkit::{House, HouseOptions, Said};
 
 /// One story, one house: every screen is looked at after it.
 #[tokio::test(flavor = "multi_thread")]
@@ -35,19 +36,111 @@ async fn every_screen_shows_the_barbecue_as_people_read_it() {
         ("bus-parked", vec!["bus", "parked", "list"]),
         ("clock-confirm", vec!["clock", "confirm"]),
         ("journey-list", vec!["journey", "list"]),
+        ("officer-list", vec!["officer", "list", "--unit", "ZF", "--as", "centre.coordinator"]),
+        ("work-order-watch", vec!["work-order", "watch", "--limit", "3", "--as", "GA.handler"]),
     ] {
         let said = house.run(&arguments).await.unwrap().done().unwrap();
         if !is_golden(name, &said) {
             differing.push(name);
         }
     }
-    let refused = house.run(&["case", "accept", case, "--as", "centre.window1"]).await.unwrap();
-    assert_eq!(refused.code, Some(1));
-    if !is_golden("case-accept-refused", &refused.stderr) {
-        differing.push("case-accept-refused");
+    for (name, arguments) in [
+        ("case-accept-refused", vec!["case", "accept", case, "--as", "centre.window1"]),
+        (
+            "operation-reschedule-refused",
+            vec!["operation", "reschedule", case, "--reason", "weather", "--as", "centre.coordinator"],
+        ),
+        (
+            "work-order-reassign-refused",
+            vec!["work-order", "reassign", "JS-2026-000001/GA", "--person", "GA-P04", "--as", "GA.handler"],
+        ),
+    ] {
+        let refused = house.run(&arguments).await.unwrap();
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        if !is_golden(name, &refused.stderr) {
+            differing.push(name);
+        }
     }
     machines_get_one_document(&house, case).await;
+    what_went_wrong_is_put_right(&house).await;
+    what_cannot_be_undone_is_asked_for(&house, case).await;
     assert_eq!(differing, [""; 0], "XIEZHI_WRITE_GOLDEN=1 writes them anew");
+}
+
+/// A new case whose text, person, clock, officers and slot are changed by those who may.
+async fn what_went_wrong_is_put_right(house: &House) {
+    let done = |line: &'static str| async move { until_done(house, line).await };
+    done(
+        "case register --title 烧烤 --body 油烟 --matter fume.barbecue.open_air --region 330421103 --channel phone \
+         --name 王一 --phone 13800000000 --as centre.window1",
+    )
+    .await;
+    done("case confirm-text JS-2026-000004 --title 夜间烧烤 --as centre.window1").await;
+    assert_eq!(done("case text JS-2026-000004 --as centre.window1").await, "夜间烧烤\n\n油烟\n");
+    done("case accept JS-2026-000004 --mode assisted --track assigned --as centre.window1").await;
+    let reassigned = done("work-order reassign JS-2026-000004/ZF --person ZF-P04 --as ZF.handler").await;
+    assert!(reassigned.contains("陆云宁"), "{reassigned}");
+    let several =
+        said(house, "clock extend JS-2026-000004 order.finish --by 3 --reason 等待检测报告 --as ZF.head").await;
+    assert!(several.code == Some(1) && several.stderr.matches("order.finish/").count() == 4, "{several:?}");
+    let clock = "JS-2026-000004 order.finish --unit ZF";
+    let extended = done_with(house, "clock extend", clock, "--by 3 --reason 等待检测报告 --as ZF.head").await;
+    assert!(extended.contains("4月01日"), "{extended}");
+    let paused = done_with(house, "clock pause", clock, "--reason technical_finding --as centre.supervisor").await;
+    assert!(paused.contains("已中止"), "{paused}");
+    let resumed = done_with(house, "clock resume", clock, "--as centre.supervisor").await;
+    assert!(resumed.contains("计时中"), "{resumed}");
+    done("work-order acknowledge JS-2026-000004/ZF --as ZF.handler").await;
+    done("work-order escalate JS-2026-000004 --reason 涉及多家 --as ZF.handler").await;
+    done("operation approve JS-2026-000004 --as centre.coordinator").await;
+    let suspended = done("officer suspend ZF-O02 --reason investigation --as centre.coordinator").await;
+    assert!(suspended.contains("已暂停执法"), "{suspended}");
+    let replace = "operation replace-officers JS-2026-000004 --unit ZF --as centre.coordinator";
+    let refused = said(house, &format!("{replace} --officer ZF-O02 --officer ZF-O03")).await;
+    assert!(refused.code == Some(1) && refused.stderr.contains("ZF-O02"), "{refused:?}");
+    let replaced = until_done(house, &format!("{replace} --officer ZF-O03 --officer ZF-O04")).await;
+    assert!(replaced.contains("吴永民 陆云英"), "{replaced}");
+    let moved =
+        done("operation reschedule JS-2026-000004 --reason weather --not-before 2026-03-20 --as centre.coordinator")
+            .await;
+    assert!(moved.contains("3月20日"), "{moved}");
+    assert!(done("officer reinstate ZF-O02 --as centre.coordinator").await.contains("可以执法"));
+    let new =
+        "officer record-certificate ZF-O02 --number ZJ9 --from 2026-03-01 --to 2026-03-02 --as centre.coordinator";
+    assert!(done(new).await.contains("ZJ9"));
+}
+
+/// Nobody is there to answer a question, so it must have been answered beforehand.
+async fn what_cannot_be_undone_is_asked_for(house: &House, case: &str) {
+    for line in [format!("case forget {case}"), "account disable GA.handler2".to_owned()] {
+        let line = format!("{line} --as centre.administrator");
+        let asked = said(house, &line).await;
+        assert!(asked.code == Some(2) && asked.stderr.contains("--yes"), "{asked:?}");
+        until_done(house, &format!("{line} --yes")).await;
+    }
+    let again = said(house, &format!("case forget {case} --as centre.administrator --yes")).await;
+    assert!(again.code == Some(1) && again.stderr.contains("intake.already_forgotten"), "{again:?}");
+}
+
+async fn said(house: &House, line: &str) -> Said {
+    house.run(&line.split_whitespace().collect::<Vec<_>>()).await.unwrap()
+}
+
+async fn done_with(house: &House, verb: &str, what: &str, how: &str) -> String {
+    until_done(house, &format!("{verb} {what} {how}")).await
+}
+
+/// What another service hears takes a moment: a refusal counts only after a while.
+async fn until_done(house: &House, line: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let said = said(house, line).await;
+        if said.code == Some(0) {
+            return said.stdout;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{line}: {said:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 async fn machines_get_one_document(house: &House, case: &str) {

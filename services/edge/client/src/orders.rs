@@ -8,6 +8,7 @@ use tonic::{Code, Status, Streaming};
 use xiezhi_proto::assignment::v1::{WatchWorkOrdersRequest, WatchWorkOrdersResponse, WorkOrder};
 
 use crate::centre::Centre;
+use crate::moment;
 use crate::refused::{Error, Refused};
 
 /// A missing position is asked for again so often before it is called lost.
@@ -23,6 +24,8 @@ pub struct OrderChange {
     pub position: u64,
     /// What happened, e.g. "dispatched".
     pub change: String,
+    /// When it happened.
+    pub changed_at: Option<jiff::Timestamp>,
     /// The order as it stands now.
     pub order: WorkOrder,
 }
@@ -104,7 +107,8 @@ impl Orders {
             Next::Gap => self.stream = None,
             Next::New => {
                 let order = answer.work_order.ok_or_else(|| Status::data_loss("a change without its order"))?;
-                let change = OrderChange { position: answer.position, change: answer.change_code, order };
+                let changed_at = moment(answer.changed_at.as_ref());
+                let change = OrderChange { position: answer.position, change: answer.change_code, changed_at, order };
                 self.ready.push_back(change);
             }
         }

@@ -63,6 +63,22 @@ pub enum CaseCommand {
     Candidates(CaseArg),
     /// Title and body with persons taken out
     Text(CaseArg),
+    /// Confirm the text with persons taken out, or correct it
+    ConfirmText {
+        #[command(flatten)]
+        case: CaseArg,
+        /// The corrected title; as it stands where it is left out
+        #[arg(long)]
+        title: Option<String>,
+        /// The corrected body; as it stands where it is left out
+        #[arg(long)]
+        body: Option<String>,
+        /// A file with the corrected body
+        #[arg(long, conflicts_with = "body")]
+        body_file: Option<PathBuf>,
+    },
+    /// Destroy the complainant's key: identity and written text can never be read again
+    Forget(CaseArg),
     /// What the complainant was told
     Notices(CaseArg),
     /// Open the complainant's identity; the audit is written first

@@ -1,4 +1,4 @@
-//! `journey …`, `verify`, `bus …`, `pack …`: the centre itself.
+//! `journey …`, `verify`, `bus …`, `pack …`, `account …`: the centre itself.
 
 use std::path::PathBuf;
 
@@ -92,5 +92,15 @@ pub enum PackCommand {
         /// Another directory to compare with; the pack in force where it is left out
         #[arg(long)]
         against: Option<PathBuf>,
+    },
+}
+
+/// `account …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum AccountCommand {
+    /// No token of it counts any more, and its open streams end within a minute
+    Disable {
+        /// The account, e.g. ZF.handler
+        name: String,
     },
 }

@@ -10,13 +10,15 @@ mod supervision;
 use clap::{Args, Subcommand};
 
 pub use case::{AcceptArgs, CaseCommand, CaseListArgs, DeclineArgs, RegisterArgs};
-pub use centre::{BusCommand, JourneyCommand, JourneyRunArgs, PackCommand, ParkedArgs, ParkedCommand, VerifyArgs};
+pub use centre::{
+    AccountCommand, BusCommand, JourneyCommand, JourneyRunArgs, PackCommand, ParkedArgs, ParkedCommand, VerifyArgs,
+};
 pub use evaluation::{CallbackCommand, RatesCommand};
-pub use operation::{OperationArg, OperationCommand, ReasonArgs, TermsArgs};
+pub use operation::{OfficerArg, OfficerCommand, OperationArg, OperationCommand, ReasonArgs, TermsArgs};
 pub use responsibility::{
     ConsultationCommand, DeterminationCommand, DiagnosisCommand, ListCommand, OrderArg, WorkOrderCommand,
 };
-pub use supervision::{ClockCommand, ClosingCommand, DueArgs, SupervisionOrderCommand};
+pub use supervision::{ClockArgs, ClockCommand, ClosingCommand, DueArgs, SupervisionOrderCommand};
 
 /// The operator's verbs.
 #[derive(Debug, Clone, Subcommand)]
@@ -39,6 +41,9 @@ pub enum Command {
     /// Joint operations
     #[command(subcommand)]
     Operation(OperationCommand),
+    /// Officers and their certificates
+    #[command(subcommand)]
+    Officer(OfficerCommand),
     /// Reminders, urgings and supervision orders
     #[command(subcommand)]
     SupervisionOrder(SupervisionOrderCommand),
@@ -68,6 +73,9 @@ pub enum Command {
     /// County packs
     #[command(subcommand)]
     Pack(PackCommand),
+    /// Accounts of departments, towns and the centre
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Completions for a shell, on stdout
     Completions {
         /// The shell

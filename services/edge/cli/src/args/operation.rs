@@ -1,4 +1,4 @@
-//! `operation …`: joint operations.
+//! `operation …` and `officer …`: joint operations, and who may act in them.
 
 use std::path::PathBuf;
 
@@ -103,6 +103,26 @@ pub enum OperationCommand {
         #[command(flatten)]
         reason: ReasonArgs,
     },
+    /// Send other officers; every hard rule is checked
+    ReplaceOfficers {
+        #[command(flatten)]
+        operation: OperationArg,
+        /// The unit, where the centre speaks for it
+        #[arg(long, default_value = "")]
+        unit: String,
+        /// Who comes; may be repeated, the planner chooses where it is left out
+        #[arg(long = "officer")]
+        officers: Vec<String>,
+    },
+    /// Plan again, and ask every unit again
+    Reschedule {
+        #[command(flatten)]
+        operation: OperationArg,
+        #[command(flatten)]
+        reason: ReasonArgs,
+        #[command(flatten)]
+        terms: TermsArgs,
+    },
     /// Note who is there; the hard rules are checked again
     CheckIn {
         #[command(flatten)]
@@ -151,4 +171,51 @@ pub enum OperationCommand {
         #[command(flatten)]
         reason: ReasonArgs,
     },
+}
+
+/// An officer.
+#[derive(Debug, Clone, Args)]
+pub struct OfficerArg {
+    /// The officer, a person of the pack, e.g. ZF-O01
+    pub officer: String,
+}
+
+/// `officer …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum OfficerCommand {
+    /// Officers and assistants with their certificates
+    List {
+        /// Only of this unit
+        #[arg(long, default_value = "")]
+        unit: String,
+        /// Valid on this day
+        #[arg(long, default_value = "")]
+        on: String,
+        #[command(flatten)]
+        limit: LimitArg,
+    },
+    /// Note a certificate as it is from now on; it counts at the next check-in
+    RecordCertificate {
+        #[command(flatten)]
+        officer: OfficerArg,
+        /// Its number
+        #[arg(long)]
+        number: String,
+        /// The first day
+        #[arg(long)]
+        from: String,
+        /// The last day
+        #[arg(long)]
+        to: String,
+    },
+    /// From now on the officer is refused everywhere
+    Suspend {
+        #[command(flatten)]
+        officer: OfficerArg,
+        /// Why, a code
+        #[arg(long)]
+        reason: String,
+    },
+    /// The officer may act again
+    Reinstate(OfficerArg),
 }

@@ -113,6 +113,29 @@ pub enum WorkOrderCommand {
     },
     /// One work order with what was written about it
     Show(OrderArg),
+    /// Every change of a unit's orders, and then as they happen
+    Watch {
+        /// The unit, where the centre speaks for it
+        #[arg(long, default_value = "")]
+        unit: String,
+        /// The last position that was seen
+        #[arg(long, default_value_t = 0)]
+        after: u64,
+        /// End after so many changes; goes on for ever where it is left out
+        #[arg(long)]
+        limit: Option<u64>,
+    },
+    /// Another person of the same unit answers for it
+    Reassign {
+        #[command(flatten)]
+        order: OrderArg,
+        /// The person, a code of the pack
+        #[arg(long)]
+        person: String,
+        /// That person's post; the first where it is left out
+        #[arg(long, default_value = "")]
+        post: String,
+    },
     /// Acknowledge
     Acknowledge(OrderArg),
     /// Object, with a cited reason, within five working days

@@ -47,6 +47,27 @@ pub enum ClockCommand {
     },
     /// Every clock of a case, with how its due date was counted
     Show(CaseArg),
+    /// Extend once, as the head of the unit that owes it
+    Extend {
+        #[command(flatten)]
+        clock: ClockArgs,
+        /// By how much, in the unit of the rule's extension
+        #[arg(long)]
+        by: u32,
+        /// Why; the complainant reads it
+        #[arg(long)]
+        reason: String,
+    },
+    /// Pause, for one of the reasons the rule lists
+    Pause {
+        #[command(flatten)]
+        clock: ClockArgs,
+        /// Why, a code
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let a paused clock run again
+    Resume(ClockArgs),
     /// What time it is in each service, and what is due next
     Now,
     /// A person has found the time right after it jumped; timers fire again
@@ -62,6 +83,18 @@ pub enum ClockCommand {
     },
     /// A due date and its explanation; needs no centre
     Due(DueArgs),
+}
+
+/// One clock of a case.
+#[derive(Debug, Clone, Args)]
+pub struct ClockArgs {
+    #[command(flatten)]
+    pub case: CaseArg,
+    /// Which clock: its rule, its name or its kind, as `clock show` shows them
+    pub clock: String,
+    /// Only this unit's
+    #[arg(long)]
+    pub unit: Option<String>,
 }
 
 /// What a due date is counted from.

@@ -16,6 +16,7 @@ pub(super) fn text(say: &Say) -> String {
         Say::ValidFromTo { from, to } => format!("{from} to {to}"),
         Say::Leads { unit } => format!("{unit} leads"),
         Say::FollowsHead { head } => format!("is handled with {head}"),
+        Say::ComesAgain { head } => format!("comes again after {head} and is handled on its own"),
         Say::HasMembers { members } => format!("{members} more with the same problem are handled with it"),
         Say::TrackingCode { code } => format!("tracking code {code}"),
         Say::Round { round } => format!("round {round}"),

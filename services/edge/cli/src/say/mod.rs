@@ -74,6 +74,11 @@ pub enum Say {
         /// The head.
         head: String,
     },
+    /// The same complainant comes again after an answer; handled on its own.
+    ComesAgain {
+        /// The earlier case.
+        head: String,
+    },
     /// So many cases follow this one.
     HasMembers {
         /// How many.

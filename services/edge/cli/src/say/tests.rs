@@ -37,6 +37,7 @@ fn samples() -> Vec<Say> {
         Say::ValidFromTo { from: x(), to: String::new() },
         Say::Leads { unit: x() },
         Say::FollowsHead { head: x() },
+        Say::ComesAgain { head: x() },
         Say::HasMembers { members: 2 },
         Say::TrackingCode { code: x() },
         Say::Round { round: 2 },

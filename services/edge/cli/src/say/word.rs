@@ -45,6 +45,8 @@ words! {
     ColumnOperation: "联合执法", "operation";
     ColumnTime: "时间", "time";
     ColumnOfficers: "人员", "officers";
+    ColumnCertificate: "执法证", "certificate";
+    MayAct: "可以执法", "may act";
     ColumnCheck: "检查项", "check";
     ColumnResult: "结果", "result";
     ColumnCount: "数量", "count";
@@ -83,6 +85,7 @@ words! {
     MissingFacts: "会改变结论的未知事实", "Unknown facts that would change the answer";
     Positions: "各单位意见", "Positions";
     Notices: "告知书", "Notices";
+    MaskedText: "隐名文字", "the masked text";
     Inspection: "现场记录", "the inspection record";
     Evidence: "证据", "Evidence";
     Texts: "文字记录", "Texts";

@@ -18,6 +18,7 @@ pub(super) fn text(say: &Say) -> String {
         Say::ValidFromTo { from, to } => format!("{from} 至 {to}"),
         Say::Leads { unit } => format!("{unit}牵头"),
         Say::FollowsHead { head } => format!("随 {head} 一并办理"),
+        Say::ComesAgain { head } => format!("{head} 的重复访, 单独办理"),
         Say::HasMembers { members } => format!("另有 {members} 件同一问题随本件办理"),
         Say::TrackingCode { code } => format!("查询码 {code}"),
         Say::Round { round } => format!("第 {round} 轮"),

@@ -43,6 +43,12 @@ impl Answer {
         }
         Self { text, json, holds: true }
     }
+
+    /// The end of an answer whose parts were printed as they came.
+    #[must_use]
+    pub fn told() -> Self {
+        Self { text: String::new(), json: Value::Null, holds: true }
+    }
 }
 
 /// Where answers and talk go.
@@ -76,8 +82,23 @@ impl Screen {
         Self { lang, output, yes, out, talk }
     }
 
+    /// Prints one of many answers that come over time: for machines one document a line.
+    pub fn part(&mut self, answer: &Answer) -> std::io::Result<()> {
+        match self.output {
+            Output::Text => self.out.write_all(answer.text.as_bytes())?,
+            Output::Json => {
+                serde_json::to_writer(&mut self.out, &answer.json)?;
+                self.out.write_all(b"\n")?;
+            }
+        }
+        self.out.flush()
+    }
+
     /// Prints an answer.
     pub fn answer(&mut self, answer: &Answer) -> std::io::Result<()> {
+        if answer.json.is_null() {
+            return self.out.flush();
+        }
         match self.output {
             Output::Text => self.out.write_all(answer.text.as_bytes())?,
             Output::Json => {

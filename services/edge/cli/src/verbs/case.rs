@@ -31,7 +31,7 @@ pub async fn run(session: &Session, screen: &mut Screen, command: CaseCommand) -
         CaseCommand::Link { case, to, kind } => link(session, &case, &to, kind.0).await,
         CaseCommand::AddFacts { case, facts } => add_facts(session, &case, &facts).await,
         CaseCommand::Timeline { case, all } => timeline::show(session, &case.case, all).await,
-        other => super::case_text::run(session, other).await,
+        other => super::case_text::run(session, screen, other).await,
     }
 }
 
@@ -136,7 +136,9 @@ fn about(case: &Case, facts: &CaseFacts, view: &View<'_>) -> Vec<String> {
         lines.push(declared.collect::<Vec<_>>().join(" · "));
     }
     if !case.head_case_id.is_empty() {
-        lines.push(view.say(&Say::FollowsHead { head: case.head_case_id.clone() }));
+        let head = case.head_case_id.clone();
+        let comes_again = case.link_kind() == LinkKind::Repeat;
+        lines.push(view.say(&if comes_again { Say::ComesAgain { head } } else { Say::FollowsHead { head } }));
     }
     if !case.member_case_ids.is_empty() {
         lines.push(view.say(&Say::HasMembers { members: case.member_case_ids.len() }));
@@ -152,13 +154,7 @@ fn about(case: &Case, facts: &CaseFacts, view: &View<'_>) -> Vec<String> {
 
 async fn register(session: &Session, args: RegisterArgs) -> Result<Answer, Failure> {
     let centre = &session.centre;
-    let body = match (&args.body, &args.body_file) {
-        (Some(body), _) => body.clone(),
-        (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| {
-            Failure::Says(Say::FileUnreadable { path: path.display().to_string(), why: error.to_string() })
-        })?,
-        (None, None) => String::new(),
-    };
+    let body = super::case_text::body_or_file(args.body.clone(), args.body_file.as_deref())?.unwrap_or_default();
     let today = time::local(session.now().await?).date().to_string();
     let facts = CaseFacts {
         matter_codes: args.matters.clone(),
@@ -307,14 +303,20 @@ async fn link(session: &Session, case: &CaseArg, head: &str, kind: i32) -> Resul
     let centre = &session.centre;
     let later = resolve::case(session, &case.case).await?;
     let head = resolve::case(session, head).await?;
-    let kind = LinkKind::try_from(kind).unwrap_or_default().into();
+    let kind = LinkKind::try_from(kind).unwrap_or_default();
+    let comes_again = kind == LinkKind::Repeat;
+    let kind = kind.into();
     let done = centre
         .command(|command_id| {
             let (case_id, head_case_id) = (later.case_id.clone(), head.case_id.clone());
             call!(centre.intake().link_cases(intake::LinkCasesRequest { command_id, case_id, head_case_id, kind }))
         })
         .await?;
-    let said = Say::CaseLinked { case: later.case_no, head: head.case_no };
+    let said = if comes_again {
+        Say::ComesAgain { head: head.case_no }
+    } else {
+        Say::CaseLinked { case: later.case_no, head: head.case_no }
+    };
     Ok(Answer::new(json(&done)?, said.text(session.lang)))
 }
 

@@ -1,23 +1,30 @@
 //! `case …`: what was written, and who may read it.
 
+use std::path::Path;
+
 use client::call;
 use xiezhi_proto::intake::v1 as intake;
 use xiezhi_proto::intake::v1::{Candidate, RevealPurpose};
 
 use super::View;
+use super::case::recorded;
 use crate::args::{CaseArg, CaseCommand};
 use crate::failure::Failure;
 use crate::reflect::json;
 use crate::resolve;
 use crate::say::{Lang, Say, Word, label};
-use crate::screen::{Answer, Table};
+use crate::screen::{Answer, Screen, Table};
 use crate::session::Session;
 
 /// Does what a `case` verb about texts says.
-pub async fn run(session: &Session, command: CaseCommand) -> Result<Answer, Failure> {
+pub async fn run(session: &Session, screen: &mut Screen, command: CaseCommand) -> Result<Answer, Failure> {
     match command {
         CaseCommand::Candidates(case) => candidates(session, &case).await,
         CaseCommand::Text(case) => text(session, &case).await,
+        CaseCommand::ConfirmText { case, title, body, body_file } => {
+            confirm_text(session, &case, title, body_or_file(body, body_file.as_deref())?).await
+        }
+        CaseCommand::Forget(case) => forget(session, screen, &case).await,
         CaseCommand::Notices(case) => notices(session, &case).await,
         CaseCommand::Reveal { case, purpose, reason, with_text } => {
             reveal(session, &case, purpose.0, reason, with_text).await
@@ -61,6 +68,58 @@ async fn text(session: &Session, case: &CaseArg) -> Result<Answer, Failure> {
     Ok(Answer::new(json(&found)?, text))
 }
 
+/// A body that was typed, or the one in a file.
+pub fn body_or_file(body: Option<String>, file: Option<&Path>) -> Result<Option<String>, Failure> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path).map_err(|error| {
+            Failure::Says(Say::FileUnreadable { path: path.display().to_string(), why: error.to_string() })
+        })
+    };
+    file.map(read).transpose().map(|read| read.or(body))
+}
+
+/// What is not corrected is confirmed as it stands.
+async fn confirm_text(
+    session: &Session,
+    case: &CaseArg,
+    title: Option<String>,
+    body: Option<String>,
+) -> Result<Answer, Failure> {
+    let centre = &session.centre;
+    let case_id = resolve::case_id(session, &case.case).await?;
+    let (masked_title, masked_body) = match (title, body) {
+        (Some(title), Some(body)) => (title, body),
+        (title, body) => {
+            let request = intake::ReadMaskedTextRequest { case_id: case_id.clone() };
+            let stands = centre.read(|| call!(centre.intake().read_masked_text(request.clone()))).await?;
+            (title.unwrap_or(stands.title), body.unwrap_or(stands.body))
+        }
+    };
+    let request = intake::ConfirmMaskedTextRequest { command_id: String::new(), case_id, masked_title, masked_body };
+    let done = centre
+        .command(|command_id| {
+            let request = intake::ConfirmMaskedTextRequest { command_id, ..request.clone() };
+            call!(centre.intake().confirm_masked_text(request))
+        })
+        .await?;
+    let what = Word::MaskedText.text(session.lang).to_owned();
+    Ok(Answer::new(json(&done)?, Say::Done { what }.text(session.lang)))
+}
+
+async fn forget(session: &Session, screen: &mut Screen, case: &CaseArg) -> Result<Answer, Failure> {
+    let event = "intake.complainant.forgotten";
+    screen.sure(format!("{} {}", label(event, session.lang), case.case))?;
+    let centre = &session.centre;
+    let case_id = resolve::case_id(session, &case.case).await?;
+    let done = centre
+        .command(|command_id| {
+            let request = intake::ForgetComplainantRequest { command_id, case_id: case_id.clone() };
+            call!(centre.intake().forget_complainant(request))
+        })
+        .await?;
+    recorded(session, &done, event)
+}
+
 async fn notices(session: &Session, case: &CaseArg) -> Result<Answer, Failure> {
     let centre = &session.centre;
     let request = intake::ListNoticesRequest { case_id: resolve::case_id(session, &case.case).await? };
@@ -79,6 +138,10 @@ async fn notices(session: &Session, case: &CaseArg) -> Result<Answer, Failure> {
             view.word(notice.delivery().as_str_name()),
             clean(body)
         ));
+        if !notice.reply.is_empty() {
+            text.truncate(text.trim_end().len());
+            text.push_str(&format!("\n  {}\n\n", clean(&notice.reply).replace('\n', "\n  ")));
+        }
     }
     if found.notices.is_empty() {
         text = Word::Nothing.text(session.lang).to_owned();
@@ -135,6 +198,25 @@ async fn track(session: &Session, tracking_code: String) -> Result<Answer, Failu
         table.row([view.at(notice.served_at.as_ref()), view.word(notice.kind().as_str_name()).to_owned()]);
     }
     text.push_str(&table.render());
+    let mut clocks = Table::new().indented(2);
+    for clock in &found.clocks {
+        let (name, holder) = match session.lang {
+            Lang::Zh => (&clock.name_zh, &clock.holder_zh),
+            Lang::En => (&clock.name_en, &clock.holder_en),
+        };
+        let deadline = clock.deadline.clone().unwrap_or_default();
+        clocks.row([
+            view.at(deadline.due_at.as_ref()),
+            view.word(clock.state().as_str_name()).to_owned(),
+            name.clone(),
+            holder.clone(),
+            deadline.citation.map(|cited| format!("{} {}", cited.law, cited.article)).unwrap_or_default(),
+        ]);
+    }
+    text.push_str(&clocks.render());
+    for notice in found.notices.iter().filter(|notice| !notice.reply.is_empty()) {
+        text.push_str(&format!("{}\n", clean(&notice.reply)));
+    }
     Ok(Answer::new(json(&found)?, text))
 }
 

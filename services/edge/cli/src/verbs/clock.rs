@@ -12,7 +12,7 @@ use xiezhi_proto::supervision::v1 as supervision;
 use xiezhi_proto::supervision::v1::ClockView;
 
 use super::{View, page_size};
-use crate::args::{CaseArg, DueArgs, LimitArg};
+use crate::args::{CaseArg, ClockCommand, DueArgs, LimitArg};
 use crate::failure::Failure;
 use crate::reflect::json;
 use crate::say::{Lang, Say, Word, label};
@@ -21,8 +21,20 @@ use crate::session::Session;
 use crate::span::Span;
 use crate::{county, parse, resolve};
 
-/// `clock list`.
-pub async fn list(session: &Session, unit: Option<String>, limit: &LimitArg) -> Result<Answer, Failure> {
+/// Does what a `clock` verb says.
+pub async fn run(session: &Session, screen: &mut Screen, command: ClockCommand) -> Result<Answer, Failure> {
+    match command {
+        ClockCommand::List { unit, limit } => list(session, unit, &limit).await,
+        ClockCommand::Show(case) => show(session, &case).await,
+        ClockCommand::Now => now(session).await,
+        ClockCommand::Confirm => confirm(session, screen).await,
+        ClockCommand::Turn { to, by } => turn_to(session, screen, to, by).await,
+        ClockCommand::Due(args) => due(&args, session.lang),
+        changed => super::clock_change::run(session, changed).await,
+    }
+}
+
+async fn list(session: &Session, unit: Option<String>, limit: &LimitArg) -> Result<Answer, Failure> {
     let centre = &session.centre;
     let request = supervision::ListDueRequest {
         unit_code: unit.unwrap_or_default(),
@@ -51,35 +63,20 @@ pub async fn list(session: &Session, unit: Option<String>, limit: &LimitArg) -> 
     Ok(Answer::new(json(&page)?, text))
 }
 
-fn name(clock: &ClockView, view: &View<'_>) -> String {
+/// The name of its rule.
+pub fn name(clock: &ClockView, view: &View<'_>) -> String {
     let name = clock.name.clone().unwrap_or_default();
     if view.lang == Lang::Zh { name.zh } else { name.en }
 }
 
-/// `clock show`.
-pub async fn show(session: &Session, case: &CaseArg) -> Result<Answer, Failure> {
+async fn show(session: &Session, case: &CaseArg) -> Result<Answer, Failure> {
     let centre = &session.centre;
     let request = supervision::ListClocksRequest { case_id: resolve::case_id(session, &case.case).await? };
     let found = centre.read(|| call!(centre.supervision().list_clocks(request.clone()))).await?;
     let view = View::of(session).await?;
     let mut text = String::new();
     for clock in &found.clocks {
-        let owed = clock.clock.clone().unwrap_or_default();
-        let deadline = owed.deadline.clone().unwrap_or_default();
-        let due = if clock.stopped_at.is_some() {
-            view.at(clock.stopped_at.as_ref())
-        } else {
-            view.deadline(Some(&deadline))
-        };
-        text.push_str(&format!(
-            "{}    {}    {}    {due}\n",
-            name(clock, &view),
-            view.names.unit(&owed.holder_unit),
-            view.word(clock.state().as_str_name()),
-        ));
-        for step in &clock.explanation {
-            text.push_str(&format!("  {}\n", if view.lang == Lang::Zh { &step.zh } else { &step.en }));
-        }
+        text.push_str(&render(clock, &view));
     }
     if found.clocks.is_empty() {
         text.push_str(Word::Nothing.text(view.lang));
@@ -87,8 +84,29 @@ pub async fn show(session: &Session, case: &CaseArg) -> Result<Answer, Failure> 
     Ok(Answer::new(json(&found)?, text))
 }
 
-/// `clock now`.
-pub async fn now(session: &Session) -> Result<Answer, Failure> {
+/// A clock, and below it how its due date was counted.
+pub fn render(clock: &ClockView, view: &View<'_>) -> String {
+    let owed = clock.clock.clone().unwrap_or_default();
+    let due = if clock.stopped_at.is_some() {
+        view.at(clock.stopped_at.as_ref())
+    } else {
+        view.deadline(owed.deadline.as_ref())
+    };
+    let head = [
+        name(clock, view),
+        owed.kind.clone(),
+        view.names.unit(&owed.holder_unit).to_owned(),
+        view.word(clock.state().as_str_name()).to_owned(),
+        due,
+    ];
+    let mut text = format!("{}\n", head.join("    "));
+    for step in &clock.explanation {
+        text.push_str(&format!("  {}\n", if view.lang == Lang::Zh { &step.zh } else { &step.en }));
+    }
+    text
+}
+
+async fn now(session: &Session) -> Result<Answer, Failure> {
     let clocks = client::rest::clocks(&session.centre).await?;
     let lang = session.lang;
     let words = [Word::ColumnService, Word::ColumnTime, Word::ColumnState, Word::ColumnDue];
@@ -111,8 +129,8 @@ pub async fn now(session: &Session) -> Result<Answer, Failure> {
     Ok(Answer::new(object!({ "clocks": told }), table.render()))
 }
 
-/// `clock confirm`: every service whose clock stopped its timers after a jump.
-pub async fn confirm(session: &Session, screen: &mut Screen) -> Result<Answer, Failure> {
+/// Every service whose clock stopped its timers after a jump.
+async fn confirm(session: &Session, screen: &mut Screen) -> Result<Answer, Failure> {
     let centre = &session.centre;
     let clocks = client::rest::clocks(centre).await?;
     let is_suspect = |service: &&str| clocks.get(*service).is_some_and(|clock| clock.suspect);
@@ -131,8 +149,7 @@ pub async fn confirm(session: &Session, screen: &mut Screen) -> Result<Answer, F
     Ok(Answer::new(object!({ "confirmed": suspect }), Say::Done { what }.text(session.lang)))
 }
 
-/// `clock turn`.
-pub async fn turn_to(
+async fn turn_to(
     session: &Session,
     screen: &mut Screen,
     to: Option<String>,

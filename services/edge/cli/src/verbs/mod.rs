@@ -1,17 +1,21 @@
 //! What each verb does: ask the centre, say what it answered.
 
+pub mod account;
 pub mod bus;
 pub mod case;
 pub mod case_text;
 pub mod clock;
+pub mod clock_change;
 pub mod closing;
 pub mod journey;
 pub mod list;
+pub mod officer;
 pub mod operation;
 pub mod packs;
 pub mod rating;
 pub mod responsibility;
 pub mod verify;
+pub mod watch;
 pub mod work_order;
 
 use client::moment;

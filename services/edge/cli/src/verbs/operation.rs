@@ -290,6 +290,23 @@ async fn decide(session: &Session, screen: &mut Screen, command: OperationComman
             let (operation_id, reason_code, words) = (id(operation.operation).await?, reason.reason, reason.words);
             send!(decline_participation(DeclineParticipationRequest { operation_id, unit_code, reason_code, words }))
         }
+        OperationCommand::ReplaceOfficers { operation, unit: unit_code, officers: officer_codes } => {
+            let operation_id = id(operation.operation).await?;
+            send!(replace_officers(ReplaceOfficersRequest { operation_id, unit_code, officer_codes }))
+        }
+        OperationCommand::Reschedule { operation, reason, terms: typed } => {
+            let (operation_id, reason_code, words) = (id(operation.operation).await?, reason.reason, reason.words);
+            let (not_before, starts_at) = (typed_moment(typed.not_before.as_ref())?, typed_moment(typed.at.as_ref())?);
+            let terms = terms(&typed);
+            send!(reschedule_operation(RescheduleOperationRequest {
+                operation_id,
+                reason_code,
+                words,
+                terms,
+                not_before,
+                starts_at
+            }))
+        }
         OperationCommand::CheckIn { operation, unit: unit_code, officers: officer_codes } => {
             let operation_id = id(operation.operation).await?;
             send!(check_in(CheckInRequest { operation_id, unit_code, officer_codes }))

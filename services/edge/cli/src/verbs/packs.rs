@@ -10,7 +10,7 @@ use serde_json::{Value, json as object};
 use xiezhi_proto::bus::v1::{GetBundleRequest, PublishBundleRequest};
 
 use crate::county;
-use crate::failure::Failure;
+use crate::failure::{Failure, mistake_line, mistakes_json};
 use crate::say::{Lang, Say, Word};
 use crate::screen::{Answer, Table};
 use crate::session::Session;
@@ -30,27 +30,18 @@ pub fn check(directory: &Path, lang: Lang) -> Result<Answer, Failure> {
         Err(mistakes) => {
             let mut text = String::new();
             for mistake in &mistakes {
-                let reason = if lang == Lang::Zh { &mistake.reason_zh } else { &mistake.reason_en };
-                text.push_str(&format!("{}:{}: {reason}\n", mistake.file, mistake.line));
+                text.push_str(&format!("{}\n", mistake_line(mistake, lang)));
             }
             text.push_str(&Say::PackMistakes { count: mistakes.len() }.text(lang));
-            let told = mistakes.iter().map(|mistake| {
-                object!({
-                    "file": mistake.file,
-                    "line": mistake.line,
-                    "reason": { "zh": mistake.reason_zh, "en": mistake.reason_en },
-                })
-            });
-            let json = object!({ "mistakes": told.collect::<Vec<_>>() });
+            let json = object!({ "mistakes": mistakes_json(&mistakes) });
             Ok(Answer { holds: false, ..Answer::new(json, text) })
         }
     }
 }
 
-/// `pack apply`.
-pub async fn apply(session: &Session, directory: &Path) -> Result<Answer, Failure> {
-    let pack = county::sound(directory)?;
-    let hash = publish(session, &pack).await?;
+/// `pack apply`, of a pack that was read and is sound.
+pub async fn apply(session: &Session, pack: &Pack) -> Result<Answer, Failure> {
+    let hash = publish(session, pack).await?;
     let (hash, said) = match hash {
         Published::Fresh(hash) => (hash.clone(), Say::PackApplied { hash }),
         Published::Same(hash) => (hash.clone(), Say::PackSame { hash }),

@@ -12,18 +12,20 @@ use crate::args::{OrderArg, WorkOrderCommand};
 use crate::failure::Failure;
 use crate::reflect::json;
 use crate::say::{Say, Word, label};
-use crate::screen::{Answer, Table};
+use crate::screen::{Answer, Screen, Table};
 use crate::session::Session;
 use crate::verbs::case::recorded;
 use crate::{parse, resolve};
 
 /// Does what a `work-order` verb says.
-pub async fn run(session: &Session, command: WorkOrderCommand) -> Result<Answer, Failure> {
+pub async fn run(session: &Session, screen: &mut Screen, command: WorkOrderCommand) -> Result<Answer, Failure> {
     match command {
         WorkOrderCommand::List { case, unit, open, limit } => {
             list(session, case, unit.unwrap_or_default(), open, limit.limit).await
         }
         WorkOrderCommand::Show(order) => show(session, &order).await,
+        WorkOrderCommand::Watch { unit, after, limit } => super::watch::run(session, screen, &unit, after, limit).await,
+        WorkOrderCommand::Reassign { order, person, post } => reassign(session, &order, person, post).await,
         WorkOrderCommand::Acknowledge(order) => acknowledge(session, &order).await,
         WorkOrderCommand::Object { order, citation, reason } => {
             let citation = parse::citation(&citation);
@@ -70,7 +72,7 @@ async fn list(
 }
 
 /// The short name of an order, as every verb takes it; the case's UUID for the moment in which its number is not known.
-fn short_name(order: &WorkOrder) -> String {
+pub fn short_name(order: &WorkOrder) -> String {
     let case = if order.case_no.is_empty() { &order.case_id } else { &order.case_no };
     format!("{case}/{}", order.unit_code)
 }
@@ -181,6 +183,26 @@ async fn acknowledge(session: &Session, order: &OrderArg) -> Result<Answer, Fail
         })
         .await?;
     recorded(session, &done, "assignment.work_order.acknowledged")
+}
+
+async fn reassign(
+    session: &Session,
+    order: &OrderArg,
+    person_code: String,
+    post_code: String,
+) -> Result<Answer, Failure> {
+    let centre = &session.centre;
+    let work_order_id = resolve::order_id(session, &order.order).await?;
+    let request =
+        assignment::ReassignWorkOrderRequest { command_id: String::new(), work_order_id, person_code, post_code };
+    let done = centre
+        .command(|command_id| {
+            let request = assignment::ReassignWorkOrderRequest { command_id, ..request.clone() };
+            call!(centre.assignment().reassign_work_order(request))
+        })
+        .await?;
+    let view = View::of(session).await?;
+    Ok(Answer::new(json(&done)?, done.work_order.as_ref().map(|order| render(order, &[], &view)).unwrap_or_default()))
 }
 
 async fn object(
