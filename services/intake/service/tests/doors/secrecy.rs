@@ -143,7 +143,7 @@ async fn a_repeat_opens_again_for_ten_minutes_without_a_second_entry() {
     assert_eq!(first, again);
     let entries: i64 = sqlx::query_scalar("SELECT count(*) FROM reveal").fetch_one(house.pool()).await.unwrap();
     assert_eq!(entries, 1);
-    house.turn("2026-03-02 09:11").await;
+    house.turn("2026-03-02 10:30").await;
     let late = house.doors.reveal_contact(by(&clerk(), request)).await.unwrap_err();
     assert_eq!(reason(&late), "intake.reveal_expired");
 }
