@@ -328,7 +328,7 @@ async fn files_and_keys(desk: &Desk<'_>, story: &mut Story) -> anyhow::Result<()
     let (service, operator) = ("assignment", desk.operator());
     let request = GetBundleRequest { service: service.to_owned() };
     story.bundle = operator.read(|| call!(operator.bus(service).get_bundle(request.clone()))).await?.sha256.to_vec();
-    story.put(&[], &[], "sha256", &hex::encode(&story.evidence.clone()));
+    story.put(&[], &[], "sha256", &hex::encode(story.evidence.clone()));
     let administrator = desk.as_account(ADMINISTRATOR).await?;
     let public_key = story.public_key();
     administrator

@@ -233,9 +233,9 @@ async fn with_centre(session: &Session, screen: &mut Screen, command: Command) -
         Command::Pack(PackCommand::Diff { directory, .. }) => verbs::packs::diff_in_force(session, &directory).await,
         Command::Account(command) => verbs::account::run(session, screen, command).await,
         // Those that need no centre, or something else first, were done before one was looked for.
-        Command::Pack(PackCommand::Check { .. } | PackCommand::Apply { .. }) | Command::Journey(_) | Command::Completions { .. } => {
-            Err(Failure::Usage(Say::Just(Word::Usage)))
-        }
+        Command::Pack(PackCommand::Check { .. } | PackCommand::Apply { .. })
+        | Command::Journey(_)
+        | Command::Completions { .. } => Err(Failure::Usage(Say::Just(Word::Usage))),
     }
 }
 
