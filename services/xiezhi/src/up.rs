@@ -303,7 +303,13 @@ async fn detach(arguments: &Wishes) -> anyhow::Result<()> {
     // The directory becomes ours before the log lies in it: a directory of somebody else's is refused.
     drop(DataDir::open(&arguments.data).map_err(said)?);
     let log: PathBuf = arguments.data.join(LOG);
-    let out = std::fs::File::create(&log).with_context(|| format!("{} 无法写入 / cannot be written", log.display()))?;
+    // A new file, not the old one made empty: what a killed centre left running may still write to that.
+    let _ = std::fs::remove_file(&log);
+    let out = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&log)
+        .with_context(|| format!("{} 无法写入 / cannot be written", log.display()))?;
     let words = std::env::args_os().skip(1).filter(|word| word != "--detach");
     let mut child = std::process::Command::new(std::env::current_exe()?)
         .args(words)
