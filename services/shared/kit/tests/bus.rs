@@ -277,7 +277,7 @@ async fn a_journal_that_fell_behind_its_stream_trips_the_fence() {
     house.roll_counter_back_to(3).await;
     let restored = house.start(Counter).await;
     patiently(async || restored.add(Uuid::now_v7(), key, 1).await.is_err(), "commands are refused").await;
-    assert_eq!(restored.high_water().await.mode, "rolled_back");
+    assert_eq!(restored.mode().await, "rolled_back");
     assert_eq!(house.stream_messages().await, 6, "nothing was published over it");
 }
 

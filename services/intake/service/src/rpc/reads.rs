@@ -41,7 +41,7 @@ impl Answers<proto::GetCaseRequest> for Doors {
             .map_err(|error| Refusal::Internal(error.to_string()))?;
         let shown = answer::case(&case, &members);
         Ok(if is_blind(&granted) {
-            proto::GetCaseResponse { case: Some(blinded(shown)), diagnosis: None }
+            proto::GetCaseResponse { case: Some(answer::blinded(shown)), diagnosis: None }
         } else {
             proto::GetCaseResponse { case: Some(shown), diagnosis }
         })
@@ -68,7 +68,7 @@ impl Answers<proto::ListCasesRequest> for Doors {
         let blind = is_blind(&granted);
         let shown = |case: &Case| {
             let shown = answer::case(case, members.get(&case.id).map_or(&[][..], Vec::as_slice));
-            if blind { blinded(shown) } else { shown }
+            if blind { answer::blinded(shown) } else { shown }
         };
         Ok(proto::ListCasesResponse { cases: cases.iter().map(shown).collect(), next_page_token })
     }
@@ -77,10 +77,6 @@ impl Answers<proto::ListCasesRequest> for Doors {
 /// True for who calls back and has no other part in handling: a call-back is blind to who handled the case.
 fn is_blind(granted: &Granted) -> bool {
     granted.caller.kind == CallerKind::Centre && granted.caller.roles.iter().eq(["evaluator"])
-}
-
-fn blinded(case: proto::Case) -> proto::Case {
-    proto::Case { participant_units: Vec::new(), ..case }
 }
 
 /// Cuts the one row too many that says there is another page, and names where it begins.

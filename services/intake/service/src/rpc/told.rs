@@ -6,7 +6,6 @@ use kit::refusal::Refusal;
 use tonic::Request;
 use vocab::{CaseId, Lang, UnitCode};
 use xiezhi_proto::intake::v1 as proto;
-use xiezhi_proto::supervision::v1::ClockView;
 
 use super::{Answers, Doors, unread};
 use crate::error::NO_CASE;
@@ -58,7 +57,7 @@ impl Doors {
         let mut clocks = Vec::new();
         for case in asked {
             match self.neighbours.clocks(case).await {
-                Ok(views) => clocks.extend(views.into_iter().filter_map(|view| public(view, &name))),
+                Ok(views) => clocks.extend(views.into_iter().filter_map(|view| answer::public_clock(view, &name))),
                 Err(status) => {
                     tracing::warn!(code = ?status.code(), "clocks could not be asked for");
                     return Ok((clocks, false));
@@ -67,22 +66,6 @@ impl Doors {
         }
         Ok((clocks, true))
     }
-}
-
-/// A clock without what is between a unit and its supervisor: reasons, accounts, orders.
-fn public(view: ClockView, name: &dyn Fn(&str, Lang) -> String) -> Option<proto::PublicClock> {
-    let state = view.state;
-    let clock = view.clock?;
-    let sentence = view.name.unwrap_or_default();
-    Some(proto::PublicClock {
-        name_zh: sentence.zh,
-        name_en: sentence.en,
-        deadline: clock.deadline,
-        state,
-        holder_zh: name(&clock.holder_unit, Lang::Zh),
-        holder_en: name(&clock.holder_unit, Lang::En),
-        holder_unit: clock.holder_unit,
-    })
 }
 
 impl Answers<proto::GetByTrackingCodeRequest> for Doors {

@@ -1,9 +1,10 @@
 //! Decisions and rows as answers.
 
 use intake_domain::{Candidate, Case, Delivery, LinkKind, NoticeKind, Purpose, Reason, Stage, StageName};
-use vocab::CaseId;
+use vocab::{CaseId, Lang};
 use words::write;
 use xiezhi_proto::intake::v1 as proto;
+use xiezhi_proto::supervision::v1::ClockView;
 
 use crate::store::read::OpenTask;
 use crate::unit::{Notice, Reveal};
@@ -94,6 +95,12 @@ pub fn case(case: &Case, members: &[CaseId]) -> proto::Case {
         complainant_left_at: case.complainant_left_at.map(write::time),
         complainant_forgotten: case.forgotten_at.is_some(),
     }
+}
+
+/// A case for who calls back: without the units that have a share in it.
+#[must_use]
+pub fn blinded(case: proto::Case) -> proto::Case {
+    proto::Case { participant_units: Vec::new(), ..case }
 }
 
 /// An earlier case that may belong together with another.
@@ -207,4 +214,21 @@ pub fn progress(
         receipt_no: receipt.map(|receipt| receipt.number.clone()).unwrap_or_default(),
         receipted_at: receipt.map(|receipt| write::time(receipt.at)),
     }
+}
+
+/// A clock without what is between a unit and its supervisor: reasons, accounts, orders.
+#[must_use]
+pub fn public_clock(view: ClockView, name: &dyn Fn(&str, Lang) -> String) -> Option<proto::PublicClock> {
+    let state = view.state;
+    let clock = view.clock?;
+    let sentence = view.name.unwrap_or_default();
+    Some(proto::PublicClock {
+        name_zh: sentence.zh,
+        name_en: sentence.en,
+        deadline: clock.deadline,
+        state,
+        holder_zh: name(&clock.holder_unit, Lang::Zh),
+        holder_en: name(&clock.holder_unit, Lang::En),
+        holder_unit: clock.holder_unit,
+    })
 }

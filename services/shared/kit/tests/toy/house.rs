@@ -234,6 +234,11 @@ impl<S: Service<Needs = Nothing>> Started<S> {
             .unwrap()
     }
 
+    /// The bus's mode. What was accepted before the relay looked at the stream may stay unnumbered behind the fence.
+    pub async fn mode(&self) -> String {
+        self.bus.high_water().await.unwrap().mode
+    }
+
     pub async fn high_water(&self) -> proto::HighWaterResponse {
         patiently(async || self.bus.high_water().await.unwrap().unnumbered == 0, "all is numbered").await;
         self.bus.high_water().await.unwrap()

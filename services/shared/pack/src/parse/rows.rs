@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use jiff::civil::Date;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use vocab::{
     AccountCode, CalendarDay, FactCode, MatterCode, ObjectTypeCode, PersonCode, PostCode, RegionCode, ResourceCode,
@@ -17,7 +18,8 @@ use crate::{ObjectType, Resource};
 fn listed<'de, T: FromStr<Err: std::fmt::Display>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let items = text.split(';').map(str::trim).filter(|item| !item.is_empty());
-    items.map(|item| item.parse().map_err(serde::de::Error::custom)).collect()
+    // A pack's own words may be repeated: they are no person's, and one of several has to be found.
+    items.map(|item| item.parse().map_err(|error| D::Error::custom(format!("“{item}” {error}")))).collect()
 }
 
 #[derive(Deserialize)]
