@@ -148,6 +148,8 @@ async fn beacons_are_heard_by_all_and_facts_outside_streams_by_the_observer_only
     for client in [&assignment, &observer] {
         client.flush().await.unwrap();
     }
+    // A flush only writes; the server takes a subscription in when it comes to it.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     observer.publish("ev.intake.case.accepted.forged", "".into()).await.unwrap();
     assignment.publish("hw.intake", "forged".into()).await.unwrap();
     for client in [&assignment, &observer] {
