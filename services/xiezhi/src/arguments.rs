@@ -41,7 +41,7 @@ pub enum OperatorCommand {
     Migrate(MigrateArguments),
     /// 签发访问令牌 / issue a token
     Token(TokenArguments),
-    /// 测量运行中的模拟中心 / measure a running simulated centre
+    /// 测量性能 / measure how fast a centre is
     Bench(BenchArguments),
 }
 
@@ -60,8 +60,9 @@ pub struct UpArguments {
     /// 县级规则包 / the county pack to put in force
     #[arg(long)]
     pub pack: Option<PathBuf>,
-    /// 启动后演示的流程 / a journey of the pack to play once
-    #[arg(long, requires = "pack")]
+    /// 启动后演示的流程; 其案件如同真的登记, 所以只用于模拟中心 / a journey of the pack to play once; it registers cases as if
+    /// they were real, so it is for simulated centres alone
+    #[arg(long, requires_all = ["pack", "simulated"])]
     pub journey: Option<String>,
     /// 后台运行 / go on in the background
     #[arg(long)]
@@ -127,10 +128,42 @@ pub struct BenchArguments {
 /// `xiezhi bench …`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum BenchCommand {
-    /// 一件一件登记, 到工单送达为止 / one case at a time, from the counter to the unit's desk
-    Latency {
-        /// 件数 / how many cases are counted
-        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-        cases: u32,
-    },
+    /// 全速登记, 与数据库极限轮流测量 / at full speed, in turns with the store's limit, in a centre of its own
+    Pipeline(PipelineArguments),
+    /// 一件一件登记, 到督查与评价为止 / one case at a time, from the counter to supervision and evaluation
+    Latency(LatencyArguments),
+}
+
+/// `xiezhi bench pipeline`.
+#[derive(Debug, Clone, Args)]
+pub struct PipelineArguments {
+    /// 各轮总件数 / how many cases in all rounds together
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub cases: u32,
+    /// 同时登记的调用方 / how many callers register at once
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub clients: u32,
+    /// 轮数, 结果取中位数 / how many rounds; the medians count
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// 县级规则包 / the county pack to put in force
+    #[arg(long, value_name = "DIR")]
+    pub pack: Option<PathBuf>,
+    /// 每次测数据库极限的秒数 / how long each run of the store's limit lasts, in seconds
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub seconds: u32,
+    /// 调用方共用的连接数, 默认各用一条 / how many connections the callers share; one each if left out
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub connections: Option<u32>,
+}
+
+/// `xiezhi bench latency`.
+#[derive(Debug, Clone, Args)]
+pub struct LatencyArguments {
+    /// 件数 / how many cases are counted
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub cases: u32,
+    /// 县级规则包, 未指定 --data 时用 / the county pack of a centre of its own, where no --data is given
+    #[arg(long, value_name = "DIR")]
+    pub pack: Option<PathBuf>,
 }

@@ -5,9 +5,11 @@ mod bench;
 mod centre;
 mod configuration;
 mod database;
+mod detach;
 mod down;
 mod introduction;
 mod keys;
+mod leash;
 mod serve;
 mod shell;
 mod throw_away;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         eprintln!("错误  TLS 初始化失败 / TLS could not be initialised");
         return ExitCode::FAILURE;
     }
+    leash::obey();
     let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let lang = cli::language_of(&words);
     let typed = cli::localised(Xiezhi::command(), lang)
@@ -58,14 +61,14 @@ fn call(mut options: cli::Options, command: cli::Command) -> ExitCode {
 }
 
 fn operate(options: cli::Options, command: OperatorCommand) -> ExitCode {
-    let data = options.data.unwrap_or_else(|| PathBuf::from(USUAL_DATA));
+    let data = options.data.clone().unwrap_or_else(|| PathBuf::from(USUAL_DATA));
     let done = match command {
         OperatorCommand::Up(arguments) => run(up::run(arguments, data)),
         OperatorCommand::Down => down::run(&data),
         OperatorCommand::Serve(arguments) => run(serve::run(arguments)),
         OperatorCommand::Migrate(arguments) => run(database::migrate_all(arguments)),
         OperatorCommand::Token(arguments) => token::run(&arguments, &data),
-        OperatorCommand::Bench(arguments) => run(bench::run(arguments, data)),
+        OperatorCommand::Bench(arguments) => run(bench::run(arguments, options)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

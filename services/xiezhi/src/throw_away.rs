@@ -22,9 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Starter;
 
 /// Ends the process and clears its folder when it is dropped.
-struct Keep {
-    child: Child,
-    folder: PathBuf,
+pub struct Keep {
+    /// The process that runs the centre.
+    pub child: Child,
+    /// The folder that goes with it.
+    pub folder: PathBuf,
 }
 
 impl Drop for Keep {

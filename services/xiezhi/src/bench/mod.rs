@@ -1,0 +1,63 @@
+//! `xiezhi bench`: how fast a centre is, seen from outside, and how that compares with what its store can do at most.
+
+mod callers;
+mod document;
+mod figures;
+mod latency;
+mod limit;
+mod machine;
+mod pipeline;
+mod private;
+mod projected;
+mod usage;
+mod watch;
+
+use std::time::Instant;
+
+use anyhow::bail;
+use serde::Serialize;
+
+use crate::arguments::{BenchArguments, BenchCommand};
+use crate::serve;
+
+/// Runs a measurement and prints its figures. Whatever it started is gone afterwards, also when it fails or is interrupted.
+pub async fn run(arguments: BenchArguments, options: cli::Options) -> anyhow::Result<()> {
+    let measured = async {
+        match arguments.command {
+            BenchCommand::Pipeline(pipeline) => pipeline::run(&pipeline, &options).await,
+            BenchCommand::Latency(latency) => latency::run(&latency, &options).await,
+        }
+    };
+    tokio::select! {
+        done = measured => done,
+        ended = serve::ended() => {
+            ended?;
+            bail!("测量被中断, 没有结果 / the measurement was interrupted and has no result")
+        }
+    }
+}
+
+/// Talk about how far a measurement has come, on stderr, so that stdout holds the answer alone.
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    began: Instant,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { began: Instant::now() }
+    }
+
+    fn say(&self, zh: &str, en: &str) {
+        eprintln!("[{:>6.1}s] {zh} / {en}", self.began.elapsed().as_secs_f64());
+    }
+}
+
+/// Prints an answer: one document for machines, or a table for people.
+fn print(output: cli::Output, document: &impl Serialize, table: &str) -> anyhow::Result<()> {
+    match output {
+        cli::Output::Json => println!("{}", serde_json::to_string_pretty(document)?),
+        cli::Output::Text => print!("{table}"),
+    }
+    Ok(())
+}
