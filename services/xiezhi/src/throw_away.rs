@@ -32,7 +32,9 @@ pub struct Keep {
 impl Drop for Keep {
     fn drop(&mut self) {
         // Its servers end with it: they watch for its death.
-        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        }
         let began = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) && began.elapsed() < Duration::from_secs(15) {
             std::thread::sleep(Duration::from_millis(20));

@@ -25,6 +25,8 @@ pub const UNIT: &str = "ZF";
 const CLERK: &str = "centre.window1";
 const HANDLER: &str = "ZF.handler";
 const OPERATOR: &str = "operator";
+/// Whoever looks through the journals of a whole measurement asks for much at once.
+const LONG_CALL: Duration = Duration::from_secs(600);
 /// How often tokens are renewed; they live three times as long.
 const RENEW: Duration = Duration::from_secs(300);
 
@@ -72,7 +74,10 @@ impl Callers {
             .map_err(|_| anyhow::anyhow!("{} 没有运行中的中心 / no centre runs in {0}", data.display()))?;
         let mut kept = Vec::new();
         for account in (0..connections.max(1)).map(|_| CLERK).chain([OPERATOR, HANDLER]) {
-            let options = ClientOptions::new(&file.grpc_address).token(minter.mint(account)?);
+            let mut options = ClientOptions::new(&file.grpc_address).token(minter.mint(account)?);
+            if account == OPERATOR {
+                options.call_timeout = LONG_CALL;
+            }
             kept.push((account, Centre::connect(options).await?));
         }
         let find = |wanted: &str| kept.iter().find(|(account, _)| *account == wanted).map(|(_, centre)| centre.clone());
