@@ -72,6 +72,12 @@ fn events(pool: &DescriptorPool) -> Result<String> {
         let Value::Message(event) = value.as_ref() else { continue };
         let subject = text(event, "subject");
         let terminal = matches!(event.get_field_by_name("terminal").as_deref(), Some(Value::Bool(true)));
+        let audience = match event.get_field_by_name("audience").as_deref() {
+            Some(Value::EnumNumber(0)) | None => "Sharers",
+            Some(Value::EnumNumber(1)) => "Centre",
+            Some(Value::EnumNumber(2)) => "NamedUnits",
+            other => return Err(anyhow!("{subject} has an audience nobody knows: {other:?}")),
+        };
         let name = message.full_name();
         writeln!(
             code,
@@ -80,7 +86,7 @@ fn events(pool: &DescriptorPool) -> Result<String> {
         )?;
         writeln!(
             list,
-            "    crate::EventKind {{ type_name: \"{name}\", subject: \"{subject}\", terminal: {terminal} }},"
+            "    crate::EventKind {{ type_name: \"{name}\", subject: \"{subject}\", terminal: {terminal}, audience: crate::Audience::{audience} }},"
         )?;
     }
     writeln!(code, "/// Every event of the contract.\npub static EVENTS: &[crate::EventKind] = &[\n{list}];")?;

@@ -28,6 +28,19 @@ pub struct EventKind {
     pub subject: &'static str,
     /// True where no service acts on it.
     pub terminal: bool,
+    /// Who may read of it in a timeline.
+    pub audience: Audience,
+}
+
+/// Who may read of an event, among those who may read the timeline of its case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody with a share in the case.
+    Sharers,
+    /// The centre alone.
+    Centre,
+    /// The centre and the units the event names.
+    NamedUnits,
 }
 
 /// The contract's entry for an event's protobuf name.
