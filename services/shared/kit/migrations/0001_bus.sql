@@ -115,6 +115,12 @@ CREATE TABLE bus.blob (
   at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Sealed with the key this store was begun with; another key does not open it.
+CREATE TABLE bus.key_proof (
+  single bool PRIMARY KEY DEFAULT true CHECK (single),
+  proof bytea NOT NULL
+);
+
 CREATE TABLE bus.bundle (
   revision bigint PRIMARY KEY,
   sha256 bytea NOT NULL REFERENCES bus.blob,

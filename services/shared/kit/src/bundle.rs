@@ -1,5 +1,7 @@
 //! Rules as data: a bundle is uploaded as a blob, checked whole, and put in force by one command.
 
+use std::collections::BTreeMap;
+
 use jiff_sqlx::ToSqlx;
 use uuid::Uuid;
 use xiezhi_proto::bus::v1::{BundlePublished, PublishBundleResponse};
@@ -7,10 +9,10 @@ use xiezhi_proto::bus::v1::{BundlePublished, PublishBundleResponse};
 use crate::blob;
 use crate::caller::Call;
 use crate::context::{Cause, Context, Rules};
-use crate::corridor::{Corridor, Stopped, repeat};
+use crate::corridor::{Corridor, Left, Stopped};
 use crate::refusal::{Refusal, Violation};
 use crate::service::{Service, Tx};
-use crate::store::{self, StoredCommand};
+use crate::store;
 
 /// The namespace of the keys under which services say that their rules changed.
 const BUNDLES: Uuid = Uuid::from_u128(0x7869_657a_6869_4000_8000_6275_6e64_0001);
@@ -64,7 +66,8 @@ impl<S: Service> Corridor<S> {
         match self.publish_in(&mut tx, call, sha256, parsed).await {
             Ok(Ok(answer)) => {
                 tx.commit().await?;
-                self.committed();
+                // Whatever it changed, every loop looks.
+                self.committed(Left { events: true, timers: true, waiting: true });
                 Ok(Ok(answer))
             }
             Ok(Err(refusal)) => {
@@ -87,25 +90,31 @@ impl<S: Service> Corridor<S> {
     ) -> Result<Result<PublishBundleResponse, Refusal>, Stopped> {
         // One publication at a time, and no decision under the old rules beside it: every decision reads this table first.
         sqlx::query!("LOCK TABLE bus.bundle IN ACCESS EXCLUSIVE MODE").execute(&mut *tx).await?;
-        if let Some(first) = store::find_commands(tx, &[call.command_id]).await?.pop() {
-            let answer = repeat(&first, call).and_then(|bytes| {
+        let (moment, mut stored) = store::begin(tx, &[call.command_id]).await?;
+        if let Some(first) = stored.pop() {
+            let answer = self.repeat(&first, call).and_then(|bytes| {
                 prost::Message::decode(bytes.as_slice())
                     .map_err(|error: prost::DecodeError| Refusal::Internal(error.to_string()))
             });
             return Ok(answer);
         }
-        let moment = store::moment(tx).await?;
-        if moment.rolled_back {
-            return Err(Stopped::RolledBack);
-        }
-        let before = match self.open(tx).await {
+        let before = match self.open_at(tx, moment).await {
             Ok(opened) => Some(opened.rules),
             Err(Stopped::NoRules) => None,
             Err(stopped) => return Err(stopped),
         };
+        let answer = |revision: i64| PublishBundleResponse { revision: revision.unsigned_abs() };
+        // Kept for whoever repeats the command.
+        let kept = |answer: &PublishBundleResponse| self.keep(call, &prost::Message::encode_to_vec(answer));
         if let Some(same) = before.as_ref().filter(|rules| rules.sha256 == sha256) {
-            let answer = PublishBundleResponse { revision: same.revision.unsigned_abs() };
-            self.keep_answer(tx, call, &answer).await?;
+            let answer = answer(same.revision);
+            let command = match kept(&answer) {
+                Ok(command) => command,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            if store::append(tx, moment.now, &BTreeMap::new(), &[command], &[]).await? != 1 {
+                return Err(Stopped::Raced);
+            }
             return Ok(Ok(answer));
         }
         let revision = moment.revision + 1;
@@ -129,23 +138,12 @@ impl<S: Service> Corridor<S> {
         if let Err(refusal) = self.service().on_rules(&mut unit, &mut cx, before) {
             return Ok(Err(refusal));
         }
-        self.write(tx, &heads, &unit, &cx).await?;
-        let answer = PublishBundleResponse { revision: revision.unsigned_abs() };
-        self.keep_answer(tx, call, &answer).await?;
-        Ok(Ok(answer))
-    }
-
-    async fn keep_answer(&self, tx: &mut Tx, call: &Call, answer: &PublishBundleResponse) -> Result<(), Stopped> {
-        let command = StoredCommand {
-            command_id: call.command_id,
-            caller: call.granted.caller.account.clone(),
-            method: call.granted.method.clone(),
-            request_hash: call.request_hash.to_vec(),
-            response: prost::Message::encode_to_vec(answer),
+        let answer = answer(revision);
+        let command = match kept(&answer) {
+            Ok(command) => command,
+            Err(refusal) => return Ok(Err(refusal)),
         };
-        if store::insert_commands(tx, &[command]).await? != 1 {
-            return Err(Stopped::Raced);
-        }
-        Ok(())
+        self.write(tx, &heads, &unit, &cx, &[command]).await?;
+        Ok(Ok(answer))
     }
 }

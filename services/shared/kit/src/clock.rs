@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::corridor::unavailable;
@@ -74,17 +74,17 @@ fn to_signed(duration: Duration) -> SignedDuration {
 }
 
 /// The database's own time, without any offset, and whether it is under suspicion.
-pub(crate) async fn wall(pool: &PgPool) -> Result<(Timestamp, bool), sqlx::Error> {
+pub(crate) async fn wall(store: impl PgExecutor<'_>) -> Result<(Timestamp, bool), sqlx::Error> {
     let row =
         sqlx::query!(r#"SELECT clock_timestamp() AS "wall!", suspect_since IS NOT NULL AS "suspect!" FROM bus.clock"#)
-            .fetch_one(pool)
+            .fetch_one(store)
             .await?;
     Ok((row.wall.to_jiff(), row.suspect))
 }
 
 /// From now on no timer fires, in any replica.
-pub(crate) async fn suspect(pool: &PgPool) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE bus.clock SET suspect_since = now() WHERE suspect_since IS NULL").execute(pool).await?;
+pub(crate) async fn suspect(store: impl PgExecutor<'_>) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE bus.clock SET suspect_since = now() WHERE suspect_since IS NULL").execute(store).await?;
     Ok(())
 }
 

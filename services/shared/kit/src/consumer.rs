@@ -9,12 +9,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::context::{Cause, Context};
-use crate::corridor::{Corridor, Opened, Stopped, mark, rollback, union, unpanicked};
+use crate::corridor::{Corridor, Left, Opened, Stopped, mark, rollback, union, unpanicked};
 use crate::doors::PeerJournal;
 use crate::envelope::Envelope;
 use crate::inbox;
 use crate::parked::{self, ParkedRow};
 use crate::service::{Failed, Keys, Service, Tx};
+use crate::store::Moment;
 use crate::{headers, metrics, nats, telemetry};
 
 /// How many events one transaction takes at most.
@@ -136,7 +137,12 @@ impl<S: Service> Consumer<S> {
                 }
                 () = tokio::time::sleep(pause) => {}
             }
-            let pos = self.apply_held(&mut held).await;
+            // Nothing to apply and nothing missing: the cursor need not be asked for.
+            let pos = if held.events.is_empty() && told <= reached {
+                Some(reached)
+            } else {
+                self.apply_held(&mut held).await
+            };
             if let Some(pos) = pos {
                 let lag = told.max(pos) - pos;
                 metrics::gauge("xiezhi_consumer_lag", &[("consumer", S::NAME), ("producer", self.producer)])
@@ -202,6 +208,13 @@ impl<S: Service> Consumer<S> {
         }
     }
 
+    async fn set_diverged(&self) {
+        let Ok(mut link) = self.corridor.inner.work.take().await else { return };
+        if parked::set_diverged(&mut *link, S::NAME, self.producer).await.is_ok() {
+            link.give_back();
+        }
+    }
+
     /// Reads the producer's journal from the cursor to `until`, or to its end.
     async fn repair(&self, until: Option<i64>, stop: &CancellationToken) {
         let Ok(cursor) = self.corridor.cursor(self.producer).await else { return };
@@ -237,7 +250,7 @@ impl<S: Service> Consumer<S> {
                             pos = applied.pos,
                             "its journal contradicts what was heard"
                         );
-                        let _ = parked::set_diverged(&self.corridor.inner.work, S::NAME, self.producer).await;
+                        self.set_diverged().await;
                         return;
                     }
                     Ok(applied) if applied.pos <= reached => break,
@@ -271,14 +284,17 @@ enum Fate {
 
 impl<S: Service> Corridor<S> {
     pub(crate) async fn cursor(&self, producer: &str) -> Result<Cursor, sqlx::Error> {
-        sqlx::query_as!(
+        let mut link = self.inner.work.take().await?;
+        let cursor = sqlx::query_as!(
             Cursor,
             "SELECT epoch, pos, state, seen_hash FROM bus.cursor WHERE consumer = $1 AND producer = $2",
             S::NAME,
             producer
         )
-        .fetch_one(&self.inner.work)
-        .await
+        .fetch_one(&mut *link)
+        .await?;
+        link.give_back();
+        Ok(cursor)
     }
 
     /// Applies events of one producer: what follows the cursor without a gap, in one transaction.
@@ -311,14 +327,16 @@ impl<S: Service> Corridor<S> {
         limit: usize,
         park: bool,
     ) -> Result<Applied, Stopped> {
-        let mut tx = self.inner.work.begin().await?;
+        // Undone together with the cursor, it is heard again; and no event of ours is published before its position is
+        // on the disk.
+        let mut tx = self.inner.work.begin_repeatable().await?;
         match self.apply_in(&mut tx, producer, events, limit, park).await {
-            Ok((applied, true)) => {
+            Ok((applied, Some(left))) => {
                 tx.commit().await?;
-                self.committed();
+                self.committed(left);
                 Ok(applied)
             }
-            Ok((applied, false)) => {
+            Ok((applied, None)) => {
                 tx.rollback().await?;
                 Ok(applied)
             }
@@ -336,20 +354,13 @@ impl<S: Service> Corridor<S> {
         events: Vec<Envelope>,
         limit: usize,
         park: bool,
-    ) -> Result<(Applied, bool), Stopped> {
-        let cursor = sqlx::query_as!(
-            Cursor,
-            "SELECT epoch, pos, state, seen_hash FROM bus.cursor WHERE consumer = $1 AND producer = $2 FOR UPDATE",
-            S::NAME,
-            producer
-        )
-        .fetch_one(&mut *tx)
-        .await?;
+    ) -> Result<(Applied, Option<Left>), Stopped> {
+        let (cursor, moment) = lock_cursor(tx, S::NAME, producer).await?;
         let mut applied = Applied { epoch: cursor.epoch, pos: cursor.pos, ..Applied::default() };
         if matches!(cursor.state.as_str(), "diverged" | "paused") {
             applied.behind_gap = events;
             applied.gap = true;
-            return Ok((applied, false));
+            return Ok((applied, None));
         }
         let mut sorted = inbox::sort(cursor.epoch, cursor.pos, events);
         applied.gap = sorted.gap_at.is_some();
@@ -377,11 +388,11 @@ impl<S: Service> Corridor<S> {
         }
         let rest = sorted.next.split_off(limit.min(sorted.next.len()));
         applied.behind_gap = rest.into_iter().chain(sorted.behind_gap).collect();
-        let Some(last) = sorted.next.last() else { return Ok((applied, false)) };
+        let Some(last) = sorted.next.last() else { return Ok((applied, None)) };
         let (new_pos, new_hash) = (last.pos, last.hash.clone());
 
-        let opened = self.open(tx).await?;
-        self.decide_events(tx, producer, &sorted.next, &opened, park).await?;
+        let opened = self.open_at(tx, moment).await?;
+        let left = self.decide_events(tx, producer, &sorted.next, &opened, park).await?;
         let moved = sqlx::query!(
             "UPDATE bus.cursor SET pos = $3, seen_hash = $4, state = 'running', updated_at = now()
              WHERE consumer = $1 AND producer = $2 AND pos = $5 AND epoch = $6",
@@ -400,7 +411,7 @@ impl<S: Service> Corridor<S> {
         applied.pos = new_pos;
         metrics::gauge("xiezhi_consumer_position", &[("consumer", S::NAME), ("producer", producer)])
             .set(new_pos as f64);
-        Ok((applied, true))
+        Ok((applied, Some(left)))
     }
 
     /// Decides events in memory on one loaded unit; what cannot be decided is parked with its case.
@@ -411,7 +422,7 @@ impl<S: Service> Corridor<S> {
         events: &[Envelope],
         opened: &Opened<S::Rules>,
         park: bool,
-    ) -> Result<(), Stopped> {
+    ) -> Result<Left, Stopped> {
         let wanted: Vec<Result<Keys<S::Needs>, Failed>> =
             events.iter().map(|event| self.inner.service.keys_of(event)).collect();
         let keys = union(wanted.iter().filter_map(|keys| keys.as_ref().ok()).cloned());
@@ -419,14 +430,21 @@ impl<S: Service> Corridor<S> {
             .iter()
             .zip(&wanted)
             .map(|(event, keys)| {
-                let heads = keys.as_ref().map(|keys| keys.heads.clone()).unwrap_or_default();
-                heads.into_iter().chain([event.key]).collect()
+                // An event that touches nothing waits for nobody and nobody waits for it.
+                match keys {
+                    Ok(keys) if keys.heads.is_empty() => BTreeSet::new(),
+                    Ok(keys) => keys.heads.iter().copied().chain([event.key]).collect(),
+                    Err(_) => BTreeSet::from([event.key]),
+                }
             })
             .collect();
-        let all: Vec<Uuid> = touched.iter().flatten().copied().collect();
-        let mut waiting = parked::waiting_keys(tx, S::NAME, producer, &all).await?;
-
-        let (heads, mut unit) = self.lock_and_load(tx, &keys).await?;
+        let all: BTreeSet<Uuid> = touched.iter().flatten().copied().collect();
+        let mut wide = keys;
+        self.inner.service.widen(tx, &mut wide).await?;
+        let by = (S::NAME, producer);
+        let (heads, mut waiting) = parked::lock_heads_and_look(tx, by, &wide.heads, &all).await?;
+        self.still_wide(tx, &wide).await?;
+        let mut unit = self.inner.service.load(tx, &wide).await?;
         let mut context: Option<Context<S::Rules>> = None;
         let mut rows = Vec::new();
         for ((event, wanted), touched) in events.iter().zip(wanted).zip(touched) {
@@ -453,11 +471,12 @@ impl<S: Service> Corridor<S> {
             waiting.extend(touched.iter().copied());
             rows.push(ParkedRow::new(producer, event, touched, reason, state));
         }
+        let mut left = Left::default();
         if let Some(cx) = context {
-            self.write(tx, &heads, &unit, &cx).await?;
+            left = self.write(tx, &heads, &unit, &cx, &[]).await?;
         }
         parked::insert(tx, S::NAME, &rows).await?;
-        Ok(())
+        Ok(Left { waiting: !rows.is_empty(), ..left })
     }
 
     /// One event on the loaded unit; a failure leaves no trace in it.
@@ -495,6 +514,21 @@ fn fate_of(failed: Failed) -> Fate {
         Failed::NotYet(reason) => Fate::Park { reason, waits: true },
         Failed::Broken(reason) => Fate::Park { reason, waits: false },
     }
+}
+
+/// Holds the cursor, and tells the moment: one look for both.
+async fn lock_cursor(tx: &mut Tx, consumer: &str, producer: &str) -> Result<(Cursor, Moment), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT c.epoch, c.pos, c.state, c.seen_hash, bus.now() AS "now!", n.mode,
+                  COALESCE((SELECT max(revision) FROM bus.bundle), 0) AS "revision!"
+           FROM bus.cursor c CROSS JOIN bus.node n WHERE c.consumer = $1 AND c.producer = $2 FOR UPDATE OF c"#,
+        consumer,
+        producer
+    )
+    .fetch_one(tx)
+    .await?;
+    let moment = Moment { now: row.now.to_jiff(), revision: row.revision, rolled_back: row.mode == "rolled_back" };
+    Ok((Cursor { epoch: row.epoch, pos: row.pos, state: row.state, seen_hash: row.seen_hash }, moment))
 }
 
 /// Makes the cursors that do not exist yet.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,10 +11,13 @@ use tokio::sync::{Notify, RwLock, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::caller::Call;
-use crate::context::{Cause, Context, Rules};
+use crate::connections::Connections;
+use crate::context::{Cause, Context, Rules, TimerChange};
 use crate::refusal::Refusal;
+use crate::seal;
 use crate::service::{Keys, Merge, Service, StoreError, Tx};
 use crate::store::{self, Moment, StoredCommand};
+use crate::tick;
 use crate::unit::Unit;
 
 /// How many commands one commit takes at most.
@@ -43,7 +47,6 @@ struct Job<S: Service> {
 #[derive(Debug, Default)]
 pub(crate) struct Wakes {
     pub relay: Notify,
-    pub publish: Notify,
     pub tick: Notify,
     pub parked: Notify,
 }
@@ -51,12 +54,14 @@ pub(crate) struct Wakes {
 pub(crate) struct Inner<S: Service> {
     pub service: S,
     /// For the loops and for decisions.
-    pub work: PgPool,
+    pub work: Connections,
     /// For reads through the doors, so that a flood of them starves no deadline.
     pub reads: PgPool,
     pub wakes: Wakes,
     /// Events repaired from producers' journals since the process started.
     pub repaired: std::sync::atomic::AtomicU64,
+    /// True where events may wait for a fact that the next commit brings.
+    pub waiting: AtomicBool,
     rules: RwLock<Option<Rules<S::Rules>>>,
     queue: mpsc::Sender<Job<S>>,
     commits: watch::Sender<u64>,
@@ -131,6 +136,17 @@ pub fn unavailable(error: sqlx::Error) -> Refusal {
     Refusal::Unavailable("store".to_owned())
 }
 
+/// What a transaction left for the loops to do once it is committed.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Left {
+    /// Events without a position.
+    pub events: bool,
+    /// A timer that is due before the loop looks again by itself.
+    pub timers: bool,
+    /// Events that wait for an earlier fact.
+    pub waiting: bool,
+}
+
 /// The clock and rules of one transaction.
 pub(crate) struct Opened<R> {
     pub moment: Moment,
@@ -139,7 +155,7 @@ pub(crate) struct Opened<R> {
 
 impl<S: Service> Corridor<S> {
     /// A corridor over a database that is migrated and initialised. Its workers live as long as it does.
-    pub(crate) fn new(service: S, work: PgPool, reads: PgPool) -> Self {
+    pub(crate) fn new(service: S, work: Connections, reads: PgPool) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (commits, _) = watch::channel(0);
         let inner = Inner {
@@ -148,6 +164,7 @@ impl<S: Service> Corridor<S> {
             reads,
             wakes: Wakes::default(),
             repaired: 0.into(),
+            waiting: AtomicBool::new(true),
             rules: RwLock::new(None),
             queue,
             commits,
@@ -301,6 +318,10 @@ impl<S: Service> Corridor<S> {
     /// The clock and the rules as this transaction sees them.
     pub(crate) async fn open(&self, tx: &mut Tx) -> Result<Opened<S::Rules>, Stopped> {
         let moment = store::moment(tx).await?;
+        self.open_at(tx, moment).await
+    }
+
+    pub(crate) async fn open_at(&self, tx: &mut Tx, moment: Moment) -> Result<Opened<S::Rules>, Stopped> {
         if moment.rolled_back {
             return Err(Stopped::RolledBack);
         }
@@ -335,13 +356,13 @@ impl<S: Service> Corridor<S> {
         let mut tx = self.inner.work.begin().await?;
         let result = self.group_in(&mut tx, jobs).await;
         match result {
-            Ok((results, wrote)) => {
-                if wrote {
-                    tx.commit().await?;
-                    self.committed();
-                } else {
-                    tx.rollback().await?;
-                }
+            Ok((results, Some(left))) => {
+                tx.commit().await?;
+                self.committed(left);
+                Ok(results)
+            }
+            Ok((results, None)) => {
+                tx.rollback().await?;
                 Ok(results)
             }
             Err(stopped) => {
@@ -352,19 +373,27 @@ impl<S: Service> Corridor<S> {
         }
     }
 
-    async fn group_in(&self, tx: &mut Tx, jobs: &[Job<S>]) -> Result<(Vec<Result<Vec<u8>, Refusal>>, bool), Stopped> {
+    /// What each command is answered, and what is left to do where anything was written.
+    async fn group_in(
+        &self,
+        tx: &mut Tx,
+        jobs: &[Job<S>],
+    ) -> Result<(Vec<Result<Vec<u8>, Refusal>>, Option<Left>), Stopped> {
         let ids: Vec<Uuid> = jobs.iter().map(|job| job.call.command_id).collect();
+        let (moment, stored) = store::begin(tx, &ids).await?;
         let stored: BTreeMap<Uuid, StoredCommand> =
-            store::find_commands(tx, &ids).await?.into_iter().map(|command| (command.command_id, command)).collect();
-        let mut results: Vec<Option<Result<Vec<u8>, Refusal>>> =
-            jobs.iter().map(|job| stored.get(&job.call.command_id).map(|first| repeat(first, &job.call))).collect();
+            stored.into_iter().map(|command| (command.command_id, command)).collect();
+        let mut results: Vec<Option<Result<Vec<u8>, Refusal>>> = jobs
+            .iter()
+            .map(|job| stored.get(&job.call.command_id).map(|first| self.repeat(first, &job.call)))
+            .collect();
         let fresh: Vec<usize> =
             results.iter().enumerate().filter(|(_, result)| result.is_none()).map(|(index, _)| index).collect();
         if fresh.is_empty() {
-            return Ok((results.into_iter().flatten().collect(), false));
+            return Ok((results.into_iter().flatten().collect(), None));
         }
 
-        let opened = self.open(tx).await?;
+        let opened = self.open_at(tx, moment).await?;
         let mut keys = Keys::<S::Needs>::default();
         for job in fresh.iter().filter_map(|index| jobs.get(*index)) {
             keys.heads.extend(job.keys.heads.iter().copied());
@@ -385,20 +414,18 @@ impl<S: Service> Corridor<S> {
             mark(&mut unit);
             let decided =
                 unpanicked(|| (job.decide)(&mut unit, cx)).unwrap_or_else(|panic| Err(Refusal::Internal(panic)));
-            match &decided {
-                Ok(response) => commands.push(StoredCommand {
-                    command_id: job.call.command_id,
-                    caller: job.call.granted.caller.account.clone(),
-                    method: job.call.granted.method.clone(),
-                    request_hash: job.call.request_hash.to_vec(),
-                    response: response.clone(),
-                }),
-                Err(_) => {
+            let decided = decided.and_then(|response| Ok((self.keep(&job.call, &response)?, response)));
+            *result = Some(match decided {
+                Ok((command, response)) => {
+                    commands.push(command);
+                    Ok(response)
+                }
+                Err(refusal) => {
                     rollback(&mut unit);
                     cx.forget();
+                    Err(refusal)
                 }
-            }
-            *result = Some(decided);
+            });
         }
         // A refusal may be the echo of the same command's success elsewhere, a moment ago: then its answer is there by now.
         let refused: Vec<Uuid> = jobs
@@ -407,38 +434,40 @@ impl<S: Service> Corridor<S> {
             .filter(|(_, result)| matches!(result, Some(Err(refusal)) if *refusal != Refusal::CommandReused))
             .map(|(job, _)| job.call.command_id)
             .collect();
-        if !refused.is_empty() && !store::find_commands(tx, &refused).await?.is_empty() {
+        if !refused.is_empty() && !store::begin(tx, &refused).await?.1.is_empty() {
             return Err(Stopped::Raced);
         }
-        let wrote = !commands.is_empty();
-        if let (true, Some(cx)) = (wrote, context) {
-            // First: a second run of the same command meets its own answer here, and not a constraint in its effects.
-            if store::insert_commands(tx, &commands).await? != commands.len() as u64 {
-                return Err(Stopped::Raced);
-            }
-            self.write(tx, &heads, &unit, &cx).await?;
-        }
-        Ok((results.into_iter().flatten().collect(), wrote))
+        let left = match context {
+            Some(cx) if !commands.is_empty() => Some(self.write(tx, &heads, &unit, &cx, &commands).await?),
+            _ => None,
+        };
+        Ok((results.into_iter().flatten().collect(), left))
     }
 
-    /// Flushes the unit and everything the context collected.
+    /// Writes everything the context collected, with the answers of the commands that were decided, and flushes the unit.
     pub(crate) async fn write(
         &self,
         tx: &mut Tx,
         heads: &BTreeMap<Uuid, i64>,
         unit: &S::Unit,
         cx: &Context<S::Rules>,
-    ) -> Result<(), Stopped> {
-        if let Some(event) = cx.emitted.rows().iter().find(|event| event.payload.len() > LARGEST_EVENT_BYTES) {
+        commands: &[StoredCommand],
+    ) -> Result<Left, Stopped> {
+        let events = cx.emitted.rows();
+        if let Some(event) = events.iter().find(|event| event.payload.len() > LARGEST_EVENT_BYTES) {
             let error = sqlx::Error::Encode(format!("{} is larger than an event may be", event.type_name).into());
             return Err(Stopped::Constraint("event_size".to_owned(), error.into()));
         }
+        if store::append(tx, cx.now(), heads, commands, events).await? != commands.len() as u64 {
+            return Err(Stopped::Raced);
+        }
         store::insert_blobs(tx, cx.blobs.rows()).await?;
         self.inner.service.flush(tx, unit).await?;
-        store::append(tx, cx.now(), heads, cx.emitted.rows()).await?;
         store::change_timers(tx, &cx.timers).await?;
         store::insert_revoked(tx, cx.revoked.rows()).await?;
-        Ok(())
+        let soon = cx.now() + tick::LONGEST;
+        let timers = cx.timers.values().any(|change| matches!(change, TimerChange::Arm(arm) if arm.due_at <= soon));
+        Ok(Left { events: !events.is_empty(), timers, waiting: false })
     }
 
     /// Locks, making heads where there are none, and loads.
@@ -456,27 +485,56 @@ impl<S: Service> Corridor<S> {
     }
 
     /// A head that joined while the locks were being taken is not locked: the batch is run again.
-    async fn still_wide(&self, tx: &mut Tx, keys: &Keys<S::Needs>) -> Result<(), Stopped> {
+    pub(crate) async fn still_wide(&self, tx: &mut Tx, keys: &Keys<S::Needs>) -> Result<(), Stopped> {
         let mut again = keys.clone();
         self.inner.service.widen(tx, &mut again).await?;
         if again.heads == keys.heads { Ok(()) } else { Err(Stopped::Raced) }
     }
 
-    /// After a commit: the relay numbers, waiting events may have their fact, streams look again.
-    pub(crate) fn committed(&self) {
-        self.inner.wakes.relay.notify_one();
-        self.inner.wakes.tick.notify_one();
-        self.inner.wakes.parked.notify_one();
-        self.inner.commits.send_modify(|count| *count += 1);
+    /// An answer as it is kept for whoever repeats the command. It may hold what a person wrote, so a service that seals what it
+    /// stores has its answers sealed, too.
+    pub(crate) fn keep(&self, call: &Call, response: &[u8]) -> Result<StoredCommand, Refusal> {
+        let sealed = |key| seal::seal(key, call.command_id.as_bytes(), response);
+        let kept = self.inner.service.sealing_key().map_or_else(|| Ok(response.to_vec()), sealed);
+        Ok(StoredCommand {
+            command_id: call.command_id,
+            caller: call.granted.caller.account.clone(),
+            method: call.granted.method.clone(),
+            request_hash: call.request_hash.to_vec(),
+            response: kept.map_err(|error| Refusal::Internal(error.to_string()))?,
+        })
     }
-}
 
-/// The first answer again, if it is the same command; else a refusal.
-pub(crate) fn repeat(first: &StoredCommand, call: &Call) -> Result<Vec<u8>, Refusal> {
-    let same = first.request_hash == call.request_hash
-        && first.caller == call.granted.caller.account
-        && first.method == call.granted.method;
-    if same { Ok(first.response.clone()) } else { Err(Refusal::CommandReused) }
+    /// The first answer again, if it is the same command; else a refusal.
+    pub(crate) fn repeat(&self, first: &StoredCommand, call: &Call) -> Result<Vec<u8>, Refusal> {
+        let same = first.request_hash == call.request_hash
+            && first.caller == call.granted.caller.account
+            && first.method == call.granted.method;
+        if !same {
+            return Err(Refusal::CommandReused);
+        }
+        let opened = |key| seal::open(key, first.command_id.as_bytes(), &first.response);
+        let response = self.inner.service.sealing_key().map_or_else(|| Ok(first.response.clone()), opened);
+        response.map_err(|error| Refusal::Internal(error.to_string()))
+    }
+
+    /// After a commit: the relay numbers, waiting events may have their fact, streams look again.
+    pub(crate) fn committed(&self, left: Left) {
+        let Inner { wakes, waiting, commits, .. } = self.inner.as_ref();
+        if left.events {
+            wakes.relay.notify_one();
+        }
+        if left.timers {
+            wakes.tick.notify_one();
+        }
+        if left.waiting {
+            waiting.store(true, Ordering::SeqCst);
+        }
+        if waiting.load(Ordering::SeqCst) {
+            wakes.parked.notify_one();
+        }
+        commits.send_modify(|count| *count += 1);
+    }
 }
 
 /// Runs a decision; a panic in it is one refused decision, and not the end of the loop that all the others share.

@@ -1,5 +1,6 @@
 //! A running service: its pool, its loops, its doors.
 
+use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::RoutesBuilder;
 
+use crate::connections::Connections;
 use crate::consumer::{self, Consumer};
 use crate::corridor::Corridor;
 use crate::doors::{BusNode, LocalNode, PeerJournal};
 use crate::relay::Relay;
 use crate::service::Service;
 use crate::settings::{ClockKind, Settings};
-use crate::{nats, store};
+use crate::{key_check, nats, store};
 
 /// The bus's own tables.
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
@@ -50,6 +52,10 @@ pub struct Running {
     pub loops: Loops,
 }
 
+/// A service that is being started. Boxed, so that all its machinery is compiled once, in its own crate, and not again in
+/// everything that starts it.
+pub type Starting<'s> = Pin<Box<dyn Future<Output = anyhow::Result<Running>> + Send + 's>>;
+
 impl Loops {
     /// Tells every loop to stop and waits until each has finished what it was committing.
     pub async fn stop(&self) {
@@ -75,6 +81,11 @@ impl<S: Service> Node<S> {
         &self.loops
     }
 }
+
+/// Decisions run the same few statements over sets of keys. Planning one takes longer than running it, so it is planned once;
+/// and because it is, its plan must not depend on how empty a table was at that moment.
+const SAME_PLAN: [(&str, &str); 3] =
+    [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off"), ("jit", "off")];
 
 fn connect_options(url: &str, service: &str) -> anyhow::Result<PgConnectOptions> {
     Ok(PgConnectOptions::from_str(url)
@@ -114,9 +125,11 @@ async fn connect(settings: &Settings, service: &str, options: PgPoolOptions) -> 
 /// Reads through the doors may be dropped with their RPC, and one that is dropped inside `begin()` leaves its session in a
 /// transaction: the next borrower must not work in it. Decisions have tasks of their own and are never dropped.
 fn of_reads(settings: &Settings) -> PgPoolOptions {
-    PgPoolOptions::new().max_connections(settings.max_connections.div_ceil(2)).before_acquire(|connection, _| {
+    // The ROLLBACK finds out whether the server is still there; nobody need ask it first.
+    let options = PgPoolOptions::new().max_connections(settings.max_connections.div_ceil(2)).test_before_acquire(false);
+    options.before_acquire(|connection, _| {
         Box::pin(async move {
-            sqlx::query("ROLLBACK").execute(connection).await?;
+            sqlx::raw_sql("ROLLBACK").execute(connection).await?;
             Ok(true)
         })
     })
@@ -124,11 +137,15 @@ fn of_reads(settings: &Settings) -> PgPoolOptions {
 
 /// Starts a service over a database that is migrated: its corridor and every loop.
 pub async fn start<S: Service>(service: S, settings: &Settings) -> anyhow::Result<Node<S>> {
-    let pool = connect(settings, S::NAME, PgPoolOptions::new().max_connections(settings.max_connections)).await?;
+    let work = connect_options(&settings.database_url, S::NAME)?.options(SAME_PLAN);
+    let work = Connections::new(work, settings.max_connections);
     let reads = connect(settings, S::NAME, of_reads(settings)).await?;
-    consumer::ensure_cursors(&pool, S::NAME, S::HEARS).await.context("the cursors")?;
+    if let Some(key) = service.sealing_key() {
+        key_check::prove(&reads, key).await?;
+    }
+    consumer::ensure_cursors(&reads, S::NAME, S::HEARS).await.context("the cursors")?;
     let client = nats::connect(&settings.nats, S::NAME).await.context("NATS")?;
-    let corridor = Corridor::new(service, pool, reads);
+    let corridor = Corridor::new(service, work, reads);
     let loops = Loops::default();
     let relay = Relay {
         corridor: corridor.clone(),

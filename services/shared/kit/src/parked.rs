@@ -1,14 +1,15 @@
 //! Events that wait: for an earlier fact, or for a person. Whatever comes later for the same case waits behind them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::PgExecutor;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::context::{Cause, Context};
-use crate::corridor::{Corridor, Stopped};
+use crate::corridor::{Corridor, Left, Stopped};
 use crate::envelope::{self, Envelope};
 use crate::metrics;
 use crate::service::{Failed, Keys, Service, Tx};
@@ -65,23 +66,42 @@ fn pause(state: State, attempts: i32) -> Option<f64> {
     }
 }
 
-/// Keys of this producer's events that others wait behind.
-pub(crate) async fn waiting_keys(
+/// Locks heads as [`crate::store::lock_heads`] does, and tells which of the keys that a batch touches others of this producer
+/// wait behind. The cursor is held, so nothing is parked and nothing is let go meanwhile.
+pub(crate) async fn lock_heads_and_look(
     tx: &mut Tx,
-    consumer: &str,
-    producer: &str,
-    keys: &[Uuid],
-) -> Result<BTreeSet<Uuid>, sqlx::Error> {
-    let rows = sqlx::query_scalar!(
-        r#"SELECT DISTINCT k AS "key!" FROM bus.parked p, UNNEST(p.keys) k
-           WHERE p.consumer = $1 AND p.producer = $2 AND p.state IN ('waiting', 'behind') AND p.keys && $3"#,
+    (consumer, producer): (&str, &str),
+    heads: &BTreeSet<Uuid>,
+    touched: &BTreeSet<Uuid>,
+) -> Result<(BTreeMap<Uuid, i64>, BTreeSet<Uuid>), sqlx::Error> {
+    if heads.is_empty() && touched.is_empty() {
+        return Ok(Default::default());
+    }
+    let heads: Vec<Uuid> = heads.iter().copied().collect();
+    let touched: Vec<Uuid> = touched.iter().copied().collect();
+    let rows = sqlx::query!(
+        r#"WITH held AS (
+             INSERT INTO bus.head (key, seq) SELECT k, 0 FROM UNNEST($1::uuid[]) k ORDER BY k
+             ON CONFLICT (key) DO UPDATE SET seq = head.seq RETURNING key, seq)
+           SELECT key AS "key!", seq AS "seq?" FROM held
+           UNION ALL
+           SELECT k, NULL FROM bus.parked p, UNNEST(p.keys) k
+           WHERE p.consumer = $2 AND p.producer = $3 AND p.state IN ('waiting', 'behind') AND p.keys && $4"#,
+        &heads,
         consumer,
         producer,
-        keys
+        &touched
     )
     .fetch_all(tx)
     .await?;
-    Ok(rows.into_iter().collect())
+    let (mut held, mut waiting) = (BTreeMap::new(), BTreeSet::new());
+    for row in rows {
+        match row.seq {
+            Some(seq) => drop(held.insert(row.key, seq)),
+            None => drop(waiting.insert(row.key)),
+        }
+    }
+    Ok((held, waiting))
 }
 
 pub(crate) async fn insert(tx: &mut Tx, consumer: &str, rows: &[ParkedRow]) -> Result<(), sqlx::Error> {
@@ -110,9 +130,13 @@ pub(crate) async fn insert(tx: &mut Tx, consumer: &str, rows: &[ParkedRow]) -> R
     Ok(())
 }
 
-pub(crate) async fn set_diverged(pool: &PgPool, consumer: &str, producer: &str) -> Result<(), sqlx::Error> {
+pub(crate) async fn set_diverged(
+    store: impl PgExecutor<'_>,
+    consumer: &str,
+    producer: &str,
+) -> Result<(), sqlx::Error> {
     sqlx::query!("UPDATE bus.cursor SET state = 'diverged' WHERE consumer = $1 AND producer = $2", consumer, producer)
-        .execute(pool)
+        .execute(store)
         .await?;
     Ok(())
 }
@@ -139,6 +163,9 @@ impl<S: Service> Corridor<S> {
 
     /// Tries every parked event that is due; returns how many wait.
     async fn retry_once(&self) -> Result<i64, Stopped> {
+        // Before the look: whoever parks something from now on says so again.
+        self.inner.waiting.store(false, Ordering::SeqCst);
+        let mut link = self.inner.work.take().await?;
         let due = sqlx::query!(
             "SELECT producer, epoch, pos FROM bus.parked
              WHERE consumer = $1 AND state = 'waiting' AND next_try_at <= now()
@@ -146,8 +173,9 @@ impl<S: Service> Corridor<S> {
             S::NAME,
             LOOK
         )
-        .fetch_all(&self.inner.work)
+        .fetch_all(&mut *link)
         .await?;
+        link.give_back();
         for row in due {
             let tried = self.with_retries(|| self.retry_row(&row.producer, row.epoch, row.pos)).await;
             if let Err(Stopped::Constraint(name, _)) = tried {
@@ -156,12 +184,17 @@ impl<S: Service> Corridor<S> {
                 tried?;
             }
         }
+        let mut link = self.inner.work.take().await?;
         let count = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!" FROM bus.parked WHERE consumer = $1 AND state = 'waiting'"#,
             S::NAME
         )
-        .fetch_one(&self.inner.work)
+        .fetch_one(&mut *link)
         .await?;
+        link.give_back();
+        if count > 0 {
+            self.inner.waiting.store(true, Ordering::SeqCst);
+        }
         metrics::gauge("xiezhi_parked", &[("consumer", S::NAME)]).set(count as f64);
         Ok(count)
     }
@@ -169,9 +202,10 @@ impl<S: Service> Corridor<S> {
     async fn retry_row(&self, producer: &str, epoch: i32, pos: i64) -> Result<(), Stopped> {
         let mut tx = self.inner.work.begin().await?;
         match self.retry_in(&mut tx, producer, epoch, pos).await {
-            Ok(()) => {
+            Ok(left) => {
                 tx.commit().await?;
-                self.committed();
+                // What waited behind it may go now.
+                self.committed(Left { waiting: true, ..left });
                 Ok(())
             }
             Err(stopped) => {
@@ -181,7 +215,7 @@ impl<S: Service> Corridor<S> {
         }
     }
 
-    async fn retry_in(&self, tx: &mut Tx, producer: &str, epoch: i32, pos: i64) -> Result<(), Stopped> {
+    async fn retry_in(&self, tx: &mut Tx, producer: &str, epoch: i32, pos: i64) -> Result<Left, Stopped> {
         self.hold_cursor(tx, producer).await?;
         let row = sqlx::query!(
             "SELECT event, keys, attempts FROM bus.parked
@@ -193,14 +227,15 @@ impl<S: Service> Corridor<S> {
         )
         .fetch_optional(&mut *tx)
         .await?;
-        let Some(row) = row else { return Ok(()) };
+        let Some(row) = row else { return Ok(Left::default()) };
         let outcome = match envelope::from_bytes(&row.event) {
             Ok(event) => self.decide_parked(tx, event).await?,
             Err(error) => Err(Failed::Broken(error.to_string())),
         };
         match outcome {
-            Ok(()) => {
+            Ok(left) => {
                 self.settle(tx, producer, epoch, pos, "resolved", None, "").await?;
+                Ok(left)
             }
             Err(failed) => {
                 let state = match failed {
@@ -220,9 +255,9 @@ impl<S: Service> Corridor<S> {
                 )
                 .execute(tx)
                 .await?;
+                Ok(Left::default())
             }
         }
-        Ok(())
     }
 
     /// The cursor's row first, as when a batch is applied: what is parked now cannot be overtaken meanwhile.
@@ -233,7 +268,7 @@ impl<S: Service> Corridor<S> {
         Ok(())
     }
 
-    async fn decide_parked(&self, tx: &mut Tx, event: Envelope) -> Result<Result<(), Failed>, Stopped> {
+    async fn decide_parked(&self, tx: &mut Tx, event: Envelope) -> Result<Result<Left, Failed>, Stopped> {
         let keys: Keys<S::Needs> = match self.inner.service.keys_of(&event) {
             Ok(keys) => keys,
             Err(failed) => return Ok(Err(failed)),
@@ -242,11 +277,10 @@ impl<S: Service> Corridor<S> {
         let (heads, mut unit) = self.lock_and_load(tx, &keys).await?;
         let cause = Cause::Event(Box::new(event.clone()));
         let mut cx = Context::new(S::NAME, opened.moment.now, opened.rules, cause.clone());
-        let decided = self.decide_event_failed(&mut unit, &mut cx, cause, &event);
-        if decided.is_ok() {
-            self.write(tx, &heads, &unit, &cx).await?;
+        match self.decide_event_failed(&mut unit, &mut cx, cause, &event) {
+            Ok(()) => Ok(Ok(self.write(tx, &heads, &unit, &cx, &[]).await?)),
+            Err(failed) => Ok(Err(failed)),
         }
-        Ok(decided)
     }
 
     /// Ends the wait of one event and lets the next of its case go.
@@ -288,6 +322,7 @@ impl<S: Service> Corridor<S> {
     }
 
     async fn postpone(&self, producer: &str, epoch: i32, pos: i64, constraint: &str) -> Result<(), sqlx::Error> {
+        let mut link = self.inner.work.take().await?;
         sqlx::query!(
             "UPDATE bus.parked SET attempts = attempts + 1, reason = 'the store refused it: ' || $5,
                     next_try_at = CASE WHEN attempts + 1 < $6 THEN now() + interval '5 s' END
@@ -299,8 +334,9 @@ impl<S: Service> Corridor<S> {
             constraint,
             ATTEMPTS
         )
-        .execute(&self.inner.work)
+        .execute(&mut *link)
         .await?;
+        link.give_back();
         Ok(())
     }
 
@@ -332,7 +368,7 @@ impl<S: Service> Corridor<S> {
             tried.rows_affected() == 1
         };
         tx.commit().await?;
-        self.inner.wakes.parked.notify_one();
+        self.committed(Left { waiting: true, ..Left::default() });
         Ok(found)
     }
 }

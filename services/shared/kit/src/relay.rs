@@ -8,6 +8,7 @@ use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use prost::Message;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use xiezhi_proto::bus::v1 as proto;
@@ -44,23 +45,41 @@ enum RelayError {
     Stream(String),
 }
 
+/// Batches of freshly numbered events that may wait for the publisher; what does not fit is read from the journal.
+const FRESH: usize = 8;
+
+/// Where publishing stands.
+struct Progress {
+    /// The stream was looked at since the last mishap.
+    ready: bool,
+    /// Up to here the stream holds everything, as far as this replica knows.
+    published: i64,
+    /// When it last moved.
+    moved_at: Instant,
+    /// When the beacon was last sent.
+    beacon_at: Instant,
+}
+
 impl<S: Service> Relay<S> {
     /// Runs until it is told to stop.
     pub async fn run(self, stop: CancellationToken) {
         let relay = Arc::new(self);
-        let numbering = tokio::spawn(Arc::clone(&relay).number_loop(stop.clone()));
-        relay.publish_loop(stop).await;
+        let (fresh, numbered) = mpsc::channel(FRESH);
+        let numbering = tokio::spawn(Arc::clone(&relay).number_loop(fresh, stop.clone()));
+        relay.publish_loop(numbered, stop).await;
         let _ = numbering.await;
     }
 
     /// Numbering goes on while NATS is away: the journal is the truth and others may read it over gRPC.
-    async fn number_loop(self: Arc<Self>, stop: CancellationToken) {
+    async fn number_loop(self: Arc<Self>, fresh: mpsc::Sender<Vec<Envelope>>, stop: CancellationToken) {
         let inner = &self.corridor.inner;
         loop {
             match store::number(&inner.work, S::NAME, NUMBER_LIMIT).await {
-                Ok(Some(count)) if count > 0 => {
-                    inner.wakes.publish.notify_one();
-                    if count as i64 == NUMBER_LIMIT {
+                Ok(Some(events)) if !events.is_empty() => {
+                    let full = events.len() as i64 == NUMBER_LIMIT;
+                    // A full queue loses nothing: the publisher reads the journal wherever a batch does not follow.
+                    let _ = fresh.try_send(events);
+                    if full {
                         continue;
                     }
                 }
@@ -75,43 +94,80 @@ impl<S: Service> Relay<S> {
         }
     }
 
-    async fn publish_loop(&self, stop: CancellationToken) {
-        let inner = &self.corridor.inner;
+    async fn publish_loop(&self, mut fresh: mpsc::Receiver<Vec<Envelope>>, stop: CancellationToken) {
         let jetstream = nats::jetstream(&self.client);
-        let mut ready = false;
-        let mut beacon_at = Instant::now();
-        let mut behind = (0, Instant::now());
+        let now = Instant::now();
+        let mut progress = Progress { ready: false, published: 0, moved_at: now, beacon_at: now };
+        let mut batch = Vec::new();
         loop {
-            if let Err(error) = self.round(&jetstream, &mut ready, &mut beacon_at, &mut behind).await {
+            let done = match batch.first() {
+                Some(Envelope { pos, .. }) if progress.ready && *pos == progress.published + 1 => {
+                    self.publish_fresh(&jetstream, &batch, &mut progress).await
+                }
+                first => self.round(&jetstream, first.is_some(), &mut progress).await,
+            };
+            if let Err(error) = done {
                 tracing::warn!(%error, "publishing waits");
-                ready = false;
+                progress.ready = false;
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep(Duration::from_millis(200 + u64::from(rand::random::<u8>()))) => {}
                 }
-                continue;
             }
-            tokio::select! {
+            batch = tokio::select! {
                 () = stop.cancelled() => return,
-                () = inner.wakes.publish.notified() => behind.0 = -1,
-                () = tokio::time::sleep(POLL) => {}
-            }
+                numbered = fresh.recv() => numbered.unwrap_or_default(),
+                () = tokio::time::sleep(POLL) => Vec::new(),
+            };
         }
     }
 
+    /// What was numbered here a moment ago needs no look at the journal.
+    async fn publish_fresh(
+        &self,
+        jetstream: &jetstream::Context,
+        batch: &[Envelope],
+        progress: &mut Progress,
+    ) -> Result<(), RelayError> {
+        for part in batch.chunks(IN_FLIGHT) {
+            self.publish(jetstream, part).await?;
+            let Some(last) = part.last() else { continue };
+            self.raise(last.pos, progress).await?;
+            self.beacon(last.epoch, last.pos, &last.hash, last.pos).await;
+            progress.beacon_at = Instant::now();
+        }
+        Ok(())
+    }
+
+    async fn raise(&self, published: i64, progress: &mut Progress) -> Result<(), RelayError> {
+        let mut tx = self.corridor.inner.work.begin_repeatable().await?;
+        store::raise_published(&mut *tx, published).await?;
+        tx.commit().await?;
+        progress.published = published;
+        progress.moved_at = Instant::now();
+        Ok(())
+    }
+
+    async fn head(&self) -> Result<store::Head, RelayError> {
+        let mut link = self.corridor.inner.work.take().await?;
+        let head = store::head(&mut *link).await?;
+        link.give_back();
+        Ok(head)
+    }
+
+    /// Publishes what the journal holds beyond the stream: all of it where it was numbered here, and what another replica
+    /// numbered only where nothing moved for a while.
     async fn round(
         &self,
         jetstream: &jetstream::Context,
-        ready: &mut bool,
-        beacon_at: &mut Instant,
-        behind: &mut (i64, Instant),
+        ours: bool,
+        progress: &mut Progress,
     ) -> Result<(), RelayError> {
-        let pool = &self.corridor.inner.work;
-        if !*ready {
+        if !progress.ready {
             self.prepare(jetstream).await?;
-            *ready = true;
+            progress.ready = true;
         }
-        let head = store::head(pool).await?;
+        let head = self.head().await?;
         metrics::gauge("xiezhi_relay_lag", &[("service", S::NAME)]).set((head.last_pos - head.published_pos) as f64);
         if head.rolled_back {
             tracing::error!(
@@ -120,34 +176,31 @@ impl<S: Service> Relay<S> {
             );
             return Ok(());
         }
-        // Who numbered publishes at once. Another replica steps in only where nothing moved for a while.
-        if head.published_pos < head.last_pos && behind.0 != -1 {
-            if behind.0 != head.published_pos {
-                *behind = (head.published_pos, Instant::now());
-            }
-            if behind.1.elapsed() < POLL {
-                return Ok(());
-            }
+        if progress.published != head.published_pos {
+            progress.published = head.published_pos;
+            progress.moved_at = Instant::now();
         }
-        let mut published = head.published_pos;
-        let mut sent = false;
-        while published < head.last_pos {
-            let batch =
-                store::read_journal(pool, S::NAME, published + 1, head.last_pos, None, IN_FLIGHT as i64).await?;
+        if head.published_pos < head.last_pos && !ours && progress.moved_at.elapsed() < POLL {
+            return Ok(());
+        }
+        let before = progress.published;
+        while progress.published < head.last_pos {
+            let mut link = self.corridor.inner.work.take().await?;
+            let from = progress.published + 1;
+            let batch = store::read_journal(&mut *link, S::NAME, from, head.last_pos, None, IN_FLIGHT as i64).await?;
+            link.give_back();
             let Some(last) = batch.last().map(|event| event.pos) else { break };
             self.publish(jetstream, &batch).await?;
-            store::raise_published(pool, last).await?;
-            published = last;
-            sent = true;
+            self.raise(last, progress).await?;
         }
-        *behind = (published, Instant::now());
-        if sent || beacon_at.elapsed() >= BEACON_EVERY {
-            *beacon_at = Instant::now();
-            self.beacon(&head).await;
-        }
-        // A stream that was wiped while nothing was said is noticed here, not at the next event.
-        if !sent && beacon_at.elapsed() < POLL {
-            self.check_stream(jetstream, published).await?;
+        let sent = progress.published > before;
+        if sent || progress.beacon_at.elapsed() >= BEACON_EVERY {
+            progress.beacon_at = Instant::now();
+            self.beacon(head.epoch, head.last_pos, &head.last_hash, progress.published).await;
+            // A stream that was wiped while nothing was said is noticed here, not at the next event.
+            if !sent {
+                self.check_stream(jetstream, progress.published).await?;
+            }
         }
         Ok(())
     }
@@ -183,15 +236,17 @@ impl<S: Service> Relay<S> {
         let failed = |error: async_nats::Error| RelayError::Stream(error.to_string());
         nats::ensure_stream(jetstream, S::NAME, &self.access).await.map_err(failed)?;
         let last = self.last_in_stream(jetstream).await?;
-        let pool = &self.corridor.inner.work;
-        let head = store::head(pool).await?;
+        let head = self.head().await?;
+        let mut link = self.corridor.inner.work.take().await?;
         let Some(last) = last else {
-            return Ok(store::reset_published(pool, 0).await?);
+            store::reset_published(&mut *link, 0).await?;
+            link.give_back();
+            return Ok(());
         };
         let ahead = last.epoch > head.epoch || (last.epoch == head.epoch && last.pos > head.last_pos);
         let differs = last.epoch == head.epoch
             && last.pos <= head.last_pos
-            && store::read_journal(pool, S::NAME, last.pos, last.pos, None, 1)
+            && store::read_journal(&mut *link, S::NAME, last.pos, last.pos, None, 1)
                 .await?
                 .first()
                 .is_none_or(|ours| ours.hash != last.hash);
@@ -201,9 +256,12 @@ impl<S: Service> Relay<S> {
                 journal_pos = head.last_pos,
                 "the stream knows more than the journal"
             );
-            return Ok(store::set_rolled_back(pool).await?);
+            store::set_rolled_back(&mut *link).await?;
+        } else {
+            store::reset_published(&mut *link, last.pos).await?;
         }
-        Ok(store::reset_published(pool, last.pos).await?)
+        link.give_back();
+        Ok(())
     }
 
     async fn check_stream(&self, jetstream: &jetstream::Context, published: i64) -> Result<(), RelayError> {
@@ -236,13 +294,13 @@ impl<S: Service> Relay<S> {
     }
 
     /// Core NATS: it may be lost, the next one comes in two seconds.
-    async fn beacon(&self, head: &store::Head) {
+    async fn beacon(&self, epoch: i32, last_pos: i64, last_hash: &[u8], published_pos: i64) {
         let beacon = proto::HighWaterResponse {
-            epoch: head.epoch,
-            last_pos: head.last_pos,
-            last_hash: head.last_hash.clone().into(),
+            epoch,
+            last_pos,
+            last_hash: last_hash.to_vec().into(),
             unnumbered: 0,
-            published_pos: head.published_pos,
+            published_pos,
             mode: String::new(),
         };
         let sent = self.client.publish(nats::beacon_subject(S::NAME), beacon.encode_to_vec().into()).await;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::context::Context;
 use crate::envelope::Envelope;
 use crate::refusal::Refusal;
+use crate::seal::Key;
 use crate::unit::Unit;
 
 /// A connection inside a transaction of the corridor.
@@ -116,6 +117,12 @@ pub trait Service: Send + Sync + 'static {
     type Needs: Merge;
     /// The parsed bundle of rules (a county pack).
     type Rules: Send + Sync + 'static;
+
+    /// The key that seals what this service stores sealed; none where nothing is. A store remembers which key it was begun
+    /// with, and the service does not start with another.
+    fn sealing_key(&self) -> Option<&Key> {
+        None
+    }
 
     /// Parses and checks a bundle; every mistake at once.
     fn parse_rules(bytes: &[u8]) -> Result<Self::Rules, Vec<String>>;

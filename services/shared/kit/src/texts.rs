@@ -35,6 +35,12 @@ impl Texts {
         Self::new(secret.as_slice(), service).map_err(|source| KeyError::Wrong { variable: TEXT_KEY.variable, source })
     }
 
+    /// What proves which secret this is.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// Seals words for one place (a table's column) in one row.
     pub fn seal(&self, owner: Uuid, place: &str, row: Uuid, words: &str) -> Result<Vec<u8>, SealError> {
         seal::seal(&self.key_of(owner)?, &associated(place, row), words.as_bytes())

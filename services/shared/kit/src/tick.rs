@@ -3,19 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::clock::{self, ClockGuard};
 use crate::context::{Cause, Context};
-use crate::corridor::{Corridor, Stopped, mark, rollback, union, unpanicked};
+use crate::corridor::{Corridor, Left, Stopped, mark, rollback, union, unpanicked};
 use crate::service::{Failed, FiredTimer, Service};
 use crate::{metrics, store};
 
 /// How many due keys one sweep takes.
 const SWEEP: i64 = 200;
 /// The longest sleep; timers armed by another replica are found at the latest then.
-const LONGEST: Duration = Duration::from_secs(1);
+pub(crate) const LONGEST: Duration = Duration::from_secs(1);
 /// How long a timer rests that could not be decided.
 const REST: Duration = Duration::from_secs(30);
 
@@ -53,7 +54,7 @@ impl<S: Service> Corridor<S> {
             if stop.is_cancelled() {
                 return;
             }
-            let sleep = match store::next_due(&self.inner.work, &skip).await {
+            let sleep = match self.next_due(&skip).await {
                 Ok((now, Some(due))) => {
                     let wait = u64::try_from(due.duration_since(now).as_millis()).unwrap_or(0);
                     Duration::from_millis(wait.max(5)).min(LONGEST)
@@ -68,10 +69,17 @@ impl<S: Service> Corridor<S> {
         }
     }
 
+    async fn next_due(&self, skip: &[Uuid]) -> Result<(Timestamp, Option<Timestamp>), sqlx::Error> {
+        let mut link = self.inner.work.take().await?;
+        let next = store::next_due(&mut *link, skip).await?;
+        link.give_back();
+        Ok(next)
+    }
+
     /// False while the time is under suspicion, or cannot be asked for.
     async fn time_is_trusted(&self, guard: &mut ClockGuard) -> bool {
-        let pool = &self.inner.work;
-        let Ok((wall, mut suspect)) = clock::wall(pool).await else { return false };
+        let Ok(mut link) = self.inner.work.take().await else { return false };
+        let Ok((wall, mut suspect)) = clock::wall(&mut *link).await else { return false };
         if guard.jumped(Instant::now(), wall) {
             tracing::error!(
                 service = S::NAME,
@@ -81,17 +89,21 @@ impl<S: Service> Corridor<S> {
         }
         if guard.unwritten {
             suspect = true;
-            match clock::suspect(pool).await {
-                Ok(()) => guard.unwritten = false,
-                Err(error) => tracing::warn!(%error, "the suspicion was not kept"),
+            if let Err(error) = clock::suspect(&mut *link).await {
+                tracing::warn!(%error, "the suspicion was not kept");
+                return false;
             }
+            guard.unwritten = false;
         }
+        link.give_back();
         metrics::gauge("xiezhi_clock_suspect", &[("service", S::NAME)]).set(f64::from(u8::from(suspect)));
         !suspect
     }
 
     async fn sweep(&self, skip: &[Uuid]) -> Result<Swept, Stopped> {
-        let due = store::due_keys(&self.inner.work, skip, SWEEP).await?;
+        let mut link = self.inner.work.take().await?;
+        let due = store::due_keys(&mut *link, skip, SWEEP).await?;
+        link.give_back();
         metrics::gauge("xiezhi_timers_due", &[("service", S::NAME)]).set(due.len() as f64);
         if due.is_empty() {
             return Ok(Swept::default());
@@ -121,10 +133,10 @@ impl<S: Service> Corridor<S> {
     async fn fire(&self, due: &BTreeSet<Uuid>) -> Result<Vec<Uuid>, Stopped> {
         let mut tx = self.inner.work.begin().await?;
         match self.fire_in(&mut tx, due).await {
-            Ok(Fired { failed, wrote }) => {
+            Ok(Fired { failed, left }) => {
                 tx.commit().await?;
-                if wrote {
-                    self.committed();
+                if let Some(left) = left {
+                    self.committed(left);
                 }
                 Ok(failed)
             }
@@ -177,17 +189,18 @@ impl<S: Service> Corridor<S> {
         }
         // Fired before armed anew: one key and kind has one armed timer.
         store::mark_fired(tx, &fired, opened.moment.now).await?;
+        let mut left = None;
         if let Some(cx) = context {
-            self.write(tx, &heads, &unit, &cx).await?;
+            left = Some(self.write(tx, &heads, &unit, &cx, &[]).await?);
         }
-        Ok(Fired { failed, wrote: !fired.is_empty() })
+        Ok(Fired { failed, left: left.filter(|_| !fired.is_empty()) })
     }
 }
 
 #[derive(Default)]
 struct Fired {
     failed: Vec<Uuid>,
-    wrote: bool,
+    left: Option<Left>,
 }
 
 #[derive(Default)]

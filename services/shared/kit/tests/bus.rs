@@ -265,6 +265,24 @@ async fn commands_succeed_while_nats_is_away_and_events_flow_over_grpc() {
 }
 
 #[tokio::test]
+async fn a_database_that_ended_every_connection_meanwhile_is_met_with_new_ones() {
+    let house = House::open().await;
+    let counter = house.start(Counter).await;
+    let mirror = house.start(Mirror).await;
+    let key = Uuid::now_v7();
+    for expected in 1..=3 {
+        counter.add(Uuid::now_v7(), key, 1).await.unwrap();
+        patiently(async || mirror.total(key).await == expected, "it is heard").await;
+        let others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                      WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        sqlx::query(others).execute(counter.corridor.pool()).await.unwrap();
+    }
+    // Nobody is told of it: what lay idle was lost before anything was begun on it.
+    counter.add(Uuid::now_v7(), key, 1).await.unwrap();
+    patiently(async || mirror.total(key).await == 4, "the loops go on as well").await;
+}
+
+#[tokio::test]
 async fn a_journal_that_fell_behind_its_stream_trips_the_fence() {
     let house = House::open().await;
     let counter = house.start(Counter).await;

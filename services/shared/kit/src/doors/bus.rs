@@ -185,12 +185,14 @@ impl<S: Service> BusNode for LocalNode<S> {
 
     async fn high_water(&self) -> Result<proto::HighWaterResponse, Refusal> {
         let pool = self.corridor.pool();
+        // Counted before the head is read: a row that is numbered in between is then in the head, and never in neither.
+        let unnumbered = store::count_unnumbered(pool).await.map_err(unavailable)?;
         let head = store::head(pool).await.map_err(unavailable)?;
         Ok(proto::HighWaterResponse {
             epoch: head.epoch,
             last_pos: head.last_pos,
             last_hash: head.last_hash.into(),
-            unnumbered: store::count_unnumbered(pool).await.map_err(unavailable)?,
+            unnumbered,
             published_pos: head.published_pos,
             mode: if head.rolled_back { "rolled_back" } else { "normal" }.to_owned(),
         })
@@ -407,8 +409,8 @@ impl<S: Service> BusNode for LocalNode<S> {
     async fn clock(&self) -> Result<proto::GetClockResponse, Refusal> {
         let pool = self.corridor.pool();
         let (now, due) = store::next_due(pool, &[]).await.map_err(unavailable)?;
-        let head = store::head(pool).await.map_err(unavailable)?;
         let unnumbered = store::count_unnumbered(pool).await.map_err(unavailable)?;
+        let head = store::head(pool).await.map_err(unavailable)?;
         let soon = sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT 1 FROM bus.parked WHERE consumer = $1 AND state = 'waiting'
                               AND next_try_at <= now() + interval '3 s' AND attempts < 5) AS "soon!""#,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
@@ -48,30 +49,28 @@ pub enum TlsError {
 #[derive(Debug, Clone)]
 pub struct PeerCertificates(pub Arc<Vec<CertificateDer<'static>>>);
 
-/// How a certificate of the centre's own authority names the account that holds it, after the authority's name:
-/// `spiffe://jiashan.example/account/ZF.handler`.
-const ACCOUNT: &str = "/account/";
+/// The longest a certificate may count, as it says itself: a stolen one must not open the door for years. There is no list of
+/// revoked ones; whoever lost one has the account disabled, or given another name.
+const LONGEST_LIFE: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 impl PeerCertificates {
-    /// True where the client's own certificate names this account and counts now. That its authority signed it was checked
-    /// when the connection was made, but a connection may outlive a certificate.
+    /// True where the client's own certificate is this account's of this centre, `spiffe://<centre>/account/<account>`, and
+    /// counts now. That its authority signed it was checked when the connection was made; but an authority may serve more
+    /// than one centre, and a connection may outlive a certificate.
     #[must_use]
-    pub fn names_account(&self, account: &str) -> bool {
+    pub fn names_account(&self, centre: &str, account: &str) -> bool {
         let Some((_, certificate)) = self.0.first().and_then(|der| X509Certificate::from_der(der).ok()) else {
             return false;
         };
+        let validity = certificate.validity();
+        let life = validity.not_after.timestamp().saturating_sub(validity.not_before.timestamp());
+        let is_short = u64::try_from(life).is_ok_and(|life| life <= LONGEST_LIFE.as_secs());
+        let wanted = format!("spiffe://{centre}/account/{account}");
         let names = certificate.subject_alternative_name().ok().flatten();
-        certificate.validity().is_valid()
+        is_short
+            && validity.is_valid()
             && names.is_some_and(|names| {
-                names.value.general_names.iter().any(|name| match name {
-                    GeneralName::URI(uri) => {
-                        let path = uri.strip_prefix("spiffe://").and_then(|rest| rest.split_once(ACCOUNT));
-                        path.is_some_and(|(authority, named)| {
-                            !authority.is_empty() && !authority.contains('/') && named == account
-                        })
-                    }
-                    _ => false,
-                })
+                names.value.general_names.iter().any(|name| matches!(name, GeneralName::URI(uri) if *uri == wanted))
             })
     }
 }

@@ -1,0 +1,290 @@
+//! The journal: events are written without a position, given one in the order of their rows, and read by it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::PgExecutor;
+use uuid::Uuid;
+
+use super::{Head, Outcome, StoredCommand};
+use crate::connections::Connections;
+use crate::context::Emitted;
+use crate::envelope::Envelope;
+use crate::service::Tx;
+
+/// What a command leaves beside its effects: its answer, and its events.
+///
+/// One statement. Answers come in it before any effect does: a second run of the same command meets its own answer here, and not
+/// a constraint in its effects. Events are dense per key, and wait for their position.
+/// Fewer answers written than asked for means that another replica answered one of them meanwhile.
+pub async fn append(
+    tx: &mut Tx,
+    now: Timestamp,
+    heads: &BTreeMap<Uuid, i64>,
+    commands: &[StoredCommand],
+    events: &[Emitted],
+) -> Outcome<u64> {
+    if commands.is_empty() && events.is_empty() {
+        return Ok(0);
+    }
+    // A key that nobody declared may still be new; one that exists must have been locked, or its order would be a guess.
+    let undeclared: Vec<Uuid> = events.iter().map(|event| event.key).filter(|key| !heads.contains_key(key)).collect();
+    let mut next = heads.clone();
+    let mut seqs = Vec::with_capacity(events.len());
+    for event in events {
+        let seq = next.entry(event.key).or_insert(0);
+        *seq += 1;
+        seqs.push(*seq);
+    }
+    let touched: BTreeMap<Uuid, i64> =
+        events.iter().filter_map(|event| next.get(&event.key).map(|seq| (event.key, *seq))).collect();
+    let (touched, last): (Vec<Uuid>, Vec<i64>) = touched.into_iter().unzip();
+
+    let command_ids: Vec<Uuid> = commands.iter().map(|c| c.command_id).collect();
+    let callers: Vec<String> = commands.iter().map(|c| c.caller.clone()).collect();
+    let methods: Vec<String> = commands.iter().map(|c| c.method.clone()).collect();
+    let hashes: Vec<Vec<u8>> = commands.iter().map(|c| c.request_hash.clone()).collect();
+    let responses: Vec<Vec<u8>> = commands.iter().map(|c| c.response.clone()).collect();
+
+    let ids: Vec<Uuid> = events.iter().map(|e| e.event_id).collect();
+    let causing_commands: Vec<Option<Uuid>> = events.iter().map(|e| e.command_id).collect();
+    let causes: Vec<Option<Uuid>> = events.iter().map(|e| e.cause_id).collect();
+    let actors: Vec<String> = events.iter().map(|e| e.actor.clone()).collect();
+    let traces: Vec<Option<String>> = events.iter().map(|e| e.traceparent.clone()).collect();
+    let keys: Vec<Uuid> = events.iter().map(|e| e.key).collect();
+    let types: Vec<String> = events.iter().map(|e| e.type_name.to_owned()).collect();
+    let versions: Vec<i32> = events.iter().map(|e| e.schema_ver).collect();
+    let occurred: Vec<jiff_sqlx::Timestamp> = events.iter().map(|e| e.occurred_at.to_sqlx()).collect();
+    let payloads: Vec<Vec<u8>> = events.iter().map(|e| e.payload.clone()).collect();
+    let row = sqlx::query!(
+        r#"WITH answered AS (
+             INSERT INTO bus.command (command_id, caller, method, request_hash, response)
+             SELECT * FROM UNNEST($13::uuid[], $14::text[], $15::text[], $16::bytea[], $17::bytea[])
+             ON CONFLICT DO NOTHING RETURNING 1),
+           heads AS (
+             INSERT INTO bus.head (key, seq) SELECT * FROM UNNEST($18::uuid[], $19::bigint[])
+             ON CONFLICT (key) DO UPDATE SET seq = excluded.seq),
+           added AS (
+             INSERT INTO bus.journal (event_id, command_id, cause_id, actor, traceparent, key, key_seq, type, schema_ver,
+                                      occurred_at, recorded_at, payload)
+             SELECT e.event_id, e.command_id, e.cause_id, e.actor, e.traceparent, e.key, e.key_seq, e.type, e.schema_ver,
+                    e.occurred_at, $12, e.payload
+             FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::bigint[], $8::text[],
+                         $9::int[], $10::timestamptz[], $11::bytea[]) WITH ORDINALITY
+                  AS e (event_id, command_id, cause_id, actor, traceparent, key, key_seq, type, schema_ver, occurred_at,
+                        payload, nth)
+             -- No event is written before the answers are: they decide whether this is the first run.
+             WHERE (SELECT count(*) FROM answered) = cardinality($13::uuid[])
+             ORDER BY e.nth RETURNING id),
+           waiting AS (INSERT INTO bus.unnumbered (id) SELECT id FROM added)
+           SELECT (SELECT count(*) FROM answered) AS "answered!",
+                  (SELECT key FROM bus.head WHERE key = ANY($20) AND seq > 0 LIMIT 1) AS known"#,
+        &ids,
+        &causing_commands as _,
+        &causes as _,
+        &actors,
+        &traces as _,
+        &keys,
+        &seqs,
+        &types,
+        &versions,
+        &occurred as _,
+        &payloads,
+        now.to_sqlx() as _,
+        &command_ids,
+        &callers,
+        &methods,
+        &hashes,
+        &responses,
+        &touched,
+        &last,
+        &undeclared
+    )
+    .fetch_one(tx)
+    .await?;
+    match row.known {
+        Some(key) => Err(sqlx::Error::Encode(format!("an event of {key} was said without naming its head").into())),
+        None => Ok(row.answered.unsigned_abs()),
+    }
+}
+
+/// Gives positions to what has none, at most `limit` at once, and answers with what has one now, in order. `None` where another
+/// replica is at it.
+pub async fn number(connections: &Connections, service: &str, limit: i64) -> Outcome<Option<Vec<Envelope>>> {
+    let mut tx = connections.begin().await?;
+    // Whoever numbered between our look and our lock has given these rows a position already: that breaks the rows' uniqueness
+    // below, and is tried again.
+    let rows = sqlx::query_as!(
+        Unnumbered,
+        r#"SELECT n.epoch AS "epoch!", n.last_pos AS "last_pos!", n.last_hash AS "last_hash!", j.id AS "id?",
+                  j.event_id AS "event_id?", j.command_id AS "command_id?", j.cause_id AS "cause_id?", j.actor AS "actor?",
+                  j.traceparent AS "traceparent?", j.key AS "key?", j.key_seq AS "key_seq?", j.type AS "type_name?",
+                  j.schema_ver AS "schema_ver?", j.occurred_at AS "occurred_at?: _", j.recorded_at AS "recorded_at?: _",
+                  j.payload AS "payload?"
+           FROM (SELECT epoch, last_pos, last_hash FROM bus.node WHERE mode = 'normal' FOR UPDATE SKIP LOCKED) n
+           LEFT JOIN (SELECT j.* FROM bus.unnumbered u JOIN bus.journal j USING (id) ORDER BY u.id LIMIT $1) j ON true
+           ORDER BY j.id"#,
+        limit
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let Some(first) = rows.first() else {
+        tx.rollback().await?;
+        return Ok(None);
+    };
+    let (epoch, mut pos, mut hash) = (first.epoch, first.last_pos, first.last_hash.clone());
+    let (mut positions, mut ids, mut hashes, mut numbered) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        let Some((id, mut event)) = row.into_event(service, pos + 1) else { continue };
+        pos += 1;
+        hash = event.chained_hash(&hash).to_vec();
+        event.hash.clone_from(&hash);
+        positions.push(pos);
+        ids.push(id);
+        hashes.push(hash.clone());
+        numbered.push(event);
+    }
+    if numbered.is_empty() {
+        tx.rollback().await?;
+        return Ok(Some(numbered));
+    }
+    sqlx::query!(
+        "WITH given AS (
+           INSERT INTO bus.numbered (pos, id, epoch, hash)
+           SELECT n.pos, n.id, $4, n.hash FROM UNNEST($1::bigint[], $2::bigint[], $3::bytea[]) AS n (pos, id, hash)),
+         done AS (DELETE FROM bus.unnumbered WHERE id = ANY($2))
+         UPDATE bus.node SET last_pos = $5, last_hash = $6",
+        &positions,
+        &ids,
+        &hashes,
+        epoch,
+        pos,
+        &hash
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(Some(numbered))
+}
+
+/// The node and, where there is one, a journal row without its position.
+struct Unnumbered {
+    epoch: i32,
+    last_pos: i64,
+    last_hash: Vec<u8>,
+    id: Option<i64>,
+    event_id: Option<Uuid>,
+    command_id: Option<Uuid>,
+    cause_id: Option<Uuid>,
+    actor: Option<String>,
+    traceparent: Option<String>,
+    key: Option<Uuid>,
+    key_seq: Option<i64>,
+    type_name: Option<String>,
+    schema_ver: Option<i32>,
+    occurred_at: Option<jiff_sqlx::Timestamp>,
+    recorded_at: Option<jiff_sqlx::Timestamp>,
+    payload: Option<Vec<u8>>,
+}
+
+impl Unnumbered {
+    fn into_event(self, service: &str, pos: i64) -> Option<(i64, Envelope)> {
+        let event = Envelope {
+            service: service.to_owned(),
+            epoch: self.epoch,
+            pos,
+            event_id: self.event_id?,
+            command_id: self.command_id,
+            cause_id: self.cause_id,
+            actor: self.actor?,
+            traceparent: self.traceparent,
+            key: self.key?,
+            key_seq: self.key_seq?,
+            type_name: self.type_name?,
+            schema_ver: self.schema_ver?,
+            occurred_at: self.occurred_at?.to_jiff(),
+            recorded_at: self.recorded_at?.to_jiff(),
+            payload: self.payload?,
+            hash: Vec::new(),
+        };
+        Some((self.id?, event))
+    }
+}
+
+/// Numbered events from one position on, in order, at most `limit`; of one key where it is given.
+pub async fn read_journal(
+    store: impl PgExecutor<'_>,
+    service: &str,
+    from: i64,
+    to: i64,
+    key: Option<Uuid>,
+    limit: i64,
+) -> Outcome<Vec<Envelope>> {
+    let rows = sqlx::query!(
+        "SELECT n.pos, n.epoch, n.hash, j.event_id, j.command_id, j.cause_id, j.actor, j.traceparent, j.key, j.key_seq,
+                j.type AS type_name, j.schema_ver, j.occurred_at, j.recorded_at, j.payload
+         FROM bus.numbered n JOIN bus.journal j USING (id)
+         WHERE n.pos BETWEEN $1 AND $2 AND ($3::uuid IS NULL OR j.key = $3)
+         ORDER BY n.pos LIMIT $4",
+        from,
+        to,
+        key,
+        limit
+    )
+    .fetch_all(store)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Envelope {
+            service: service.to_owned(),
+            epoch: row.epoch,
+            pos: row.pos,
+            event_id: row.event_id,
+            command_id: row.command_id,
+            cause_id: row.cause_id,
+            actor: row.actor,
+            traceparent: row.traceparent,
+            key: row.key,
+            key_seq: row.key_seq,
+            type_name: row.type_name,
+            schema_ver: row.schema_ver,
+            occurred_at: row.occurred_at.to_jiff(),
+            recorded_at: row.recorded_at.to_jiff(),
+            payload: row.payload,
+            hash: row.hash,
+        })
+        .collect())
+}
+
+pub async fn head(store: impl PgExecutor<'_>) -> Outcome<Head> {
+    let row =
+        sqlx::query!("SELECT epoch, last_pos, last_hash, published_pos, mode FROM bus.node").fetch_one(store).await?;
+    Ok(Head {
+        epoch: row.epoch,
+        last_pos: row.last_pos,
+        last_hash: row.last_hash,
+        published_pos: row.published_pos,
+        rolled_back: row.mode == "rolled_back",
+    })
+}
+
+pub async fn count_unnumbered(store: impl PgExecutor<'_>) -> Outcome<i64> {
+    sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM bus.unnumbered"#).fetch_one(store).await
+}
+
+pub async fn raise_published(store: impl PgExecutor<'_>, pos: i64) -> Outcome<()> {
+    sqlx::query!("UPDATE bus.node SET published_pos = $1 WHERE published_pos < $1", pos).execute(store).await?;
+    Ok(())
+}
+
+/// After the stream was lost: publishing begins again after what it still holds.
+pub async fn reset_published(store: impl PgExecutor<'_>, pos: i64) -> Outcome<()> {
+    sqlx::query!("UPDATE bus.node SET published_pos = $1 WHERE published_pos > $1", pos).execute(store).await?;
+    Ok(())
+}
+
+pub async fn set_rolled_back(store: impl PgExecutor<'_>) -> Outcome<()> {
+    sqlx::query!("UPDATE bus.node SET mode = 'rolled_back'").execute(store).await?;
+    Ok(())
+}
