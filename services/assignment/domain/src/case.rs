@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vocab::{
-    CaseFacts, CaseId, ConsultationId, DeterminationId, Duty, FactCode, HandlingMode, OperationId, RulingId, Track,
-    UnitCode,
+    CaseFacts, CaseId, ConsultationId, DeterminationId, Duty, FactCode, HandlingMode, OperationId, PowerItemCode, Role,
+    RulingId, Track, UnitCode, WorkOrderId,
 };
 
 use crate::consultation::Position;
 use crate::deadline::Deadline;
 use crate::proof::Determination;
-use crate::share::{Ground, Share, lead_of};
+use crate::share::{Share, lead_of};
 
 /// 门诊诊断: what the lists say before acceptance, and what the asked units answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +61,12 @@ impl Decision {
     #[must_use]
     pub fn lead(&self) -> Option<&UnitCode> {
         lead_of(&self.shares)
+    }
+
+    /// The part a unit plays: whoever does not lead supports, with a share of its own or without.
+    #[must_use]
+    pub fn role_of(&self, unit: &UnitCode) -> Role {
+        if self.lead() == Some(unit) { Role::Lead } else { Role::Support }
     }
 
     /// The ruling, where it is one.
@@ -146,7 +152,8 @@ pub enum OpenOperation {
     },
 }
 
-/// 待派后续处置: what one body has to do after an operation that ended while no decision was in force.
+/// 待派后续处置: what one body has to do after an operation, until an order for it can be sent: a decision must be in force, the
+/// unit must have somebody to answer for it, and the lists must know its items. Where that will not be, the centre settles it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptFollowUp {
     /// Which operation it follows.
@@ -155,8 +162,25 @@ pub struct KeptFollowUp {
     pub unit: UnitCode,
     /// What, the weightiest first.
     pub duties: Vec<Duty>,
-    /// On what it rests.
-    pub grounds: Vec<Ground>,
+    /// On which items.
+    pub items: BTreeSet<PowerItemCode>,
+}
+
+/// 了结原因: why a follow-up is not carried out by the unit it was meant for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettlingReason {
+    /// 事项不在清单.
+    ItemNotListed,
+    /// 单位无人承办.
+    NobodyToAnswer,
+    /// 已另行处理.
+    DoneOtherwise,
+    /// 无须处置.
+    NotNeeded,
+    /// 并案.
+    CaseLinked,
+    /// 案件终结.
+    CaseEnded,
 }
 
 /// 退回主办: an operation was rejected or cancelled, and the lead has to find another way.
@@ -287,9 +311,12 @@ pub struct Case {
     pub operation: Option<OpenOperation>,
     /// What the lead has to think over again.
     pub reconsider: Option<Reconsider>,
-    /// Follow-ups of operations that wait for a decision.
+    /// Follow-ups of operations that are not sent out yet.
     #[serde(default)]
     pub follow_ups: Vec<KeptFollowUp>,
+    /// 退回待裁: orders whose units were right to object, until a ruling has answered them.
+    #[serde(default)]
+    pub sent_back: BTreeSet<WorkOrderId>,
     /// The case's own clocks that end with its handling, with their due dates, as supervision runs them.
     #[serde(default)]
     pub clocks: BTreeMap<String, Timestamp>,

@@ -1,6 +1,6 @@
 //! 命令: what can be asked of a case's file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use vocab::{
     SupervisionOrderId, Track, UnitCode, WorkOrderId,
 };
 
-use crate::case::{Conclusion, EndedBecause, EscalationGround};
+use crate::case::{Conclusion, EndedBecause, EscalationGround, SettlingReason};
 use crate::consultation::Stance;
 use crate::deadline::Deadline;
 use crate::evidence::Evidence;
@@ -61,6 +61,15 @@ pub struct FollowUp {
     pub items: Vec<PowerItemCode>,
 }
 
+/// 接办单位: who takes a follow-up that was meant for another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taker {
+    /// Who.
+    pub unit: UnitCode,
+    /// On which items; none where it goes on with those the follow-up rests on.
+    pub items: BTreeSet<PowerItemCode>,
+}
+
 /// What can be asked of a case's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -89,7 +98,7 @@ pub enum Command {
         track: Option<Track>,
     },
     /// 补充事实. A consultation ends with them where the lists give an answer now; one that an upheld objection asked for
-    /// only where that answer is another one than was objected to.
+    /// only where that answer is another one than was objected to, and not at all where a ruling had bound the order.
     AddFacts {
         /// All facts as they stand.
         facts: CaseFacts,
@@ -251,6 +260,20 @@ pub enum Command {
         /// Each body's own follow-up.
         follow_ups: Vec<FollowUp>,
     },
+    /// 离任交接: a publication may have changed who is there and what is on the lists. What waits for a unit is tried again, and
+    /// open orders go from whoever has left to whoever answers for the unit now.
+    HandOver,
+    /// 后续处置了结: one that waits goes to a unit that can take it, or is ended.
+    SettleFollowUp {
+        /// Of which operation.
+        operation: OperationId,
+        /// For whom it was meant.
+        unit: UnitCode,
+        /// Who takes it; nobody where it is ended.
+        to: Option<Taker>,
+        /// Why.
+        reason: SettlingReason,
+    },
     /// 办理完毕.
     CompleteCase {
         /// Who says so.
@@ -296,6 +319,8 @@ impl Command {
             Self::OperationNamed { .. } | Self::OperationFailed { .. } | Self::OperationConcluded { .. } => {
                 "joined with an operation"
             }
+            Self::HandOver => "handed over",
+            Self::SettleFollowUp { .. } => "relieved of a follow-up",
             Self::RefuseClosing { .. } => "refused",
         }
     }

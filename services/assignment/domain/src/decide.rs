@@ -54,6 +54,7 @@ impl CaseFile {
             operation: None,
             reconsider: None,
             follow_ups: Vec::new(),
+            sent_back: std::collections::BTreeSet::new(),
             clocks: BTreeMap::new(),
             stage: CaseStage::AwaitingAcceptance,
         };
@@ -62,11 +63,17 @@ impl CaseFile {
 
     /// Every legal move, in one table. What is not listed is refused.
     ///
-    /// 后续处置: an operation may end at any stage, and its follow-ups are never dropped. They are handed out while a
-    /// decision is in force, each body going on in its own name under it; while units are still consulted (or the case is
-    /// not accepted yet, is answered, or is over) they wait in the file, and go out with the next decision, whether
-    /// the lists or a ruling make it. They do not go out before it: who leads is not known then, and a ruling brings all
-    /// orders of the round in line. A follow-up that is out already stays with its unit through a new decision.
+    /// 后续处置: an operation may end at any stage, and none of its follow-ups vanishes unsaid. They are handed out while a
+    /// decision is in force, each body going on in its own name under it; a case that was answered is under its decision
+    /// again with that. While units are still consulted, or the case is not accepted yet, they wait in the file and go out
+    /// with the next decision, whether the lists or a ruling make it. They do not go out before it: who leads is not known
+    /// then, and a ruling brings all orders of the round in line. One whose unit or items are not known, or whose unit has
+    /// nobody to answer for it, waits as well: the coordinator sees it among the open tasks, and it goes out once a
+    /// publication has set right what it lacks, or the coordinator gives it to another unit or ends it. Until then the lead
+    /// cannot answer; where it had answered before the operation ended, the answer stands while it waits. What still
+    /// waits when the case is linked or over is ended with it, and said to be. A follow-up that is out already stays with its
+    /// unit through a new decision, in the part that decision gives the unit; where its unit objects to it, the objection is
+    /// still to be decided.
     pub fn decide(&self, command: Command, setting: &Setting<'_>) -> Result<Decided, Refusal> {
         use CaseStage as S;
         use Command as C;
@@ -167,40 +174,39 @@ impl CaseFile {
                     work.file.case.reconsider = Some(Reconsider { operation, reason, at: setting.at });
                 }
             }
-            (_, C::OperationConcluded { operation, follow_ups }) => work.conclude_operation(operation, &follow_ups)?,
+            (_, C::OperationConcluded { operation, follow_ups }) => work.conclude_operation(operation, &follow_ups),
+            (_, C::HandOver) => work.hand_over()?,
+            (
+                S::Diagnosing | S::AwaitingAcceptance | S::Consulting { .. } | S::Decided { .. } | S::Handled { .. },
+                C::SettleFollowUp { operation, unit, to, reason },
+            ) => work.settle_follow_up(operation, &unit, to.as_ref(), reason)?,
             (S::Decided { decision }, C::CompleteCase { unit, conclusion, own }) => {
                 work.complete_case(decision, unit, conclusion, own)?;
             }
             (S::Handled { decision, lead, .. }, C::RefuseClosing { order }) => {
-                work.refuse_closing(decision, lead, order)?;
+                work.refuse_closing(decision, Some(lead), order)?;
+            }
+            // The answer that is sent back was overtaken by a follow-up; the share goes back all the same.
+            (S::Decided { decision }, C::RefuseClosing { order }) => {
+                work.refuse_closing(decision, decision.lead(), order)?;
             }
             (stage, command) => {
                 let verb = command.verb();
                 return Err(Refusal::OutOfTurn { thing: "case", stage: stage.name(), verb });
             }
         }
-        if let CaseStage::Decided { decision } = work.file.case.stage.clone() {
-            work.hand_out_follow_ups(&decision)?;
-        }
+        work.see_to_follow_ups()?;
         Ok(work.done())
     }
 
-    /// 离任交接: open orders whose person no longer holds the post, and who answers for them from now on. An order whose unit
-    /// has nobody left keeps its person until a ruling gives it to another unit.
+    /// 离任交接: what a publication of the organisation or the lists asks of the file, if anything: somebody has left an open
+    /// order behind, or a follow-up waits for what may have been set right. It is one command, decided on the file as it then
+    /// stands: a follow-up that goes out takes the place of the unit's other orders.
     #[must_use]
-    pub fn to_hand_over(&self, policy: &crate::policy::Policy) -> Vec<Command> {
-        self.orders
-            .values()
-            .filter(|order| order.is_open())
-            .filter(|order| {
-                let (person, post) = (&order.assignee.person, &order.assignee.post);
-                policy.person(&order.unit, person, Some(post)).is_err()
-            })
-            .filter_map(|order| {
-                let next = policy.assignee(&order.unit).ok()?;
-                Some(Command::Reassign { order: order.id, person: next.person, post: Some(next.post) })
-            })
-            .collect()
+    pub fn to_hand_over(&self, policy: &crate::policy::Policy) -> Option<Command> {
+        let may_go_out = matches!(self.case.stage, CaseStage::Decided { .. } | CaseStage::Handled { .. });
+        let waits = may_go_out && !self.case.follow_ups.is_empty();
+        (waits || self.left_behind(policy).next().is_some()).then_some(Command::HandOver)
     }
 
     /// The timers that must be armed in this state, by kind.

@@ -1,14 +1,17 @@
 //! 卷宗: a case with its consultation and its work orders, decided as one, so that the whole always agrees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use vocab::{ConsultationId, DeterminationId, Duty, PowerItemCode, PrecedentId, Role, RulingId, UnitCode, WorkOrderId};
+use vocab::{
+    ConsultationId, DeterminationId, Duty, OperationId, PowerItemCode, PrecedentId, Role, RulingId, UnitCode,
+    WorkOrderId,
+};
 
-use crate::case::{Case, EscalationGround};
-pub use crate::command::{AskedShare, Cited, Command, FollowUp, Reach};
+use crate::case::{Case, EscalationGround, SettlingReason};
+pub use crate::command::{AskedShare, Cited, Command, FollowUp, Reach, Taker};
 use crate::consultation::Consultation;
 use crate::list::Lists;
 use crate::order::{OrderEvent, WorkOrder};
@@ -26,6 +29,21 @@ pub struct CaseFile {
     pub consultation: Option<Consultation>,
     /// Its orders of every round.
     pub orders: BTreeMap<WorkOrderId, WorkOrder>,
+}
+
+impl CaseFile {
+    /// 知情单位: the units that may know of the case. They are asked in its diagnosis or in its latest consultation, named in the
+    /// decision that is or was last in force, or hold an order of it. This is the one rule of both walls: commands ask it here,
+    /// and the store keeps it beside the case for reads. Whoever was asked only in an earlier consultation reads that
+    /// consultation as before, but not what the case came to without it.
+    #[must_use]
+    pub fn units(&self) -> BTreeSet<&UnitCode> {
+        let asked = self.case.diagnosis.iter().flat_map(|diagnosis| &diagnosis.asked);
+        let consulted = self.consultation.iter().flat_map(|consultation| &consultation.asked);
+        let shares = self.case.stage.decision().into_iter().flat_map(|decision| &decision.shares);
+        let held = self.orders.values().map(|order| &order.unit);
+        asked.chain(consulted).chain(shares.map(|share| &share.unit)).chain(held).collect()
+    }
 }
 
 /// What a decision is made with: the moment, the rules, the lists, and what was ruled before.
@@ -115,6 +133,17 @@ pub enum Event {
         order: WorkOrderId,
         /// What it asks for.
         asked: Box<Escalation>,
+    },
+    /// A follow-up waits no longer for the unit it was meant for.
+    FollowUpSettled {
+        /// Of which operation.
+        operation: OperationId,
+        /// For whom it was meant.
+        unit: UnitCode,
+        /// Who takes it; nobody where it is ended.
+        to: Option<UnitCode>,
+        /// Why.
+        reason: SettlingReason,
     },
     /// The lead has replied.
     Handled,

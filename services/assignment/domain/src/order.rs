@@ -171,10 +171,12 @@ pub enum OrderCommand {
         /// When.
         at: Timestamp,
     },
-    /// 受裁定约束: a ruling confirmed the share.
+    /// 受决定约束: a new decision confirmed the order.
     Bind {
-        /// The ruling.
-        ruling: RulingId,
+        /// The ruling, where it is one.
+        ruling: Option<RulingId>,
+        /// The part the unit plays under it.
+        role: Role,
     },
 }
 
@@ -226,7 +228,7 @@ pub enum OrderEvent {
     DeadlineSeen,
     /// 督办, or its answer.
     Pressed,
-    /// 受裁定约束.
+    /// 受决定约束.
     Bound,
 }
 
@@ -259,23 +261,18 @@ impl WorkOrder {
         !matches!(self.stage, OrderStage::Completed { .. } | OrderStage::Withdrawn { .. })
     }
 
-    /// True where it follows an operation and its unit goes on with it.
+    /// True where it follows an operation and was not withdrawn: what it asks is done, or its unit goes on with it, or it is
+    /// still to be decided whether its unit was right to object.
     #[must_use]
-    pub const fn is_follow_up_at_work(&self) -> bool {
-        self.operation.is_some() && matches!(self.stage, OrderStage::Dispatched | OrderStage::Acknowledged { .. })
+    pub const fn is_standing_follow_up(&self) -> bool {
+        self.operation.is_some() && !matches!(self.stage, OrderStage::Withdrawn { .. })
     }
 
-    /// True where its unit was right to object to it.
-    #[must_use]
-    pub const fn was_returned(&self) -> bool {
-        matches!(self.stage, OrderStage::Withdrawn { because: WithdrawnBecause::ObjectionUpheld, .. })
-    }
-
-    /// True where it was sent out for this share: the same unit in the same part, a duty of it, and a ground of it.
+    /// True where it asks for what this share asks for: the same unit, a duty of it, and a ground of it. Which part the unit
+    /// plays is not the question: it may have changed with a ruling, and the work is the same.
     #[must_use]
     pub fn owes(&self, share: &Share) -> bool {
         self.unit == share.unit
-            && self.role == share.role
             && self.task.duties().any(|duty| duty == share.duty)
             && share.grounds.iter().any(|ground| self.grounds.contains(ground))
     }
@@ -357,8 +354,10 @@ impl WorkOrder {
                 }
                 (stay, OrderEvent::Pressed)
             }
-            (S::Dispatched | S::Acknowledged { .. }, C::Bind { ruling }) => {
-                next.ruling = Some(ruling);
+            // An objection is still to be decided under the new decision; what is decided about it holds for what is bound.
+            (S::Dispatched | S::Acknowledged { .. } | S::Objected { .. }, C::Bind { ruling, role }) => {
+                next.ruling = ruling.or(next.ruling);
+                next.role = role;
                 (stay, OrderEvent::Bound)
             }
             (stage, _) => {

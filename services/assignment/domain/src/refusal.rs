@@ -52,6 +52,12 @@ pub enum Refusal {
         /// Whose.
         units: Vec<UnitCode>,
     },
+    /// Follow-ups of an operation could not be sent out yet.
+    #[error("follow-ups of an operation wait for {} units that cannot be given them yet", .units.len())]
+    FollowUpsWaiting {
+        /// Whose.
+        units: Vec<UnitCode>,
+    },
     /// Nothing was completed in this round.
     #[error("no order of this round was completed")]
     NothingCompleted,

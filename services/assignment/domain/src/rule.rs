@@ -28,6 +28,7 @@ impl Work<'_, '_> {
         };
         let ruling = Ruling { id: ids.ruling, consultation, shares: shares.clone(), precedent };
         self.say(Event::Ruled(Box::new(ruling)));
+        self.file.case.sent_back.clear();
         let decision = Decision { source: DecisionSource::Ruling { id: ids.ruling }, shares };
         self.dispatch(&decision, WithdrawnBecause::Ruled)?;
         self.file.case.stage = CaseStage::Decided { decision };
@@ -63,7 +64,7 @@ impl Work<'_, '_> {
         Ok(in_order(shares))
     }
 
-    fn is_within_the_towns_list(&self, share: &Share) -> Result<(), Refusal> {
+    pub(crate) fn is_within_the_towns_list(&self, share: &Share) -> Result<(), Refusal> {
         // Helping is everyone's duty; all else a town does only by its own list.
         if share.unit.governed_town().is_none() || share.duty == Duty::Assist {
             return Ok(());

@@ -3,13 +3,15 @@
 
 mod common;
 
+use assignment_domain::case::EndedBecause;
 use assignment_domain::consultation::Cause;
-use assignment_domain::file::{CaseFile, Command};
+use assignment_domain::file::{AskedShare, CaseFile, Command, Event};
 use assignment_domain::list::ListItem;
+use assignment_domain::precedent::Precedent;
 use assignment_domain::refusal::Refusal;
 use common::case::*;
 use common::{County, declared, facts, item, unit};
-use vocab::{Condition, FactValue, Operand, Operator, Role};
+use vocab::{Condition, Duty, FactValue, Operand, Operator, Role};
 
 /// An item that matches only where the fact is declared as true.
 fn only_where(fact: &str, mut item: ListItem) -> ListItem {
@@ -22,7 +24,7 @@ fn only_where(fact: &str, mut item: ListItem) -> ListItem {
 fn fume() -> County {
     let mut unlicensed = only_where("licensed", item("P1", "ZF", &["fume"], PUNISH));
     unlicensed.conditions[0].operator = Operator::IsNot;
-    let helper = only_where("reserve", item("R3", "HB", &["fume"], &[vocab::Duty::Assist]));
+    let helper = only_where("reserve", item("R3", "HB", &["fume"], &[Duty::Assist]));
     County::new(vec![unlicensed, only_where("licensed", item("P2", "SJ", &["fume"], PUNISH)), helper], vec![])
 }
 
@@ -53,7 +55,7 @@ fn facts_that_leave_the_answer_objected_to_as_it_was_leave_the_consultation_open
         assert_eq!(file.consultation.as_ref(), Some(&open), "{known:?}");
         assert!(file.orders.values().all(|order| !order.is_open()), "{known:?}");
     }
-    let shares = vec![share("HB", Role::Lead, vocab::Duty::Punish, "P1")];
+    let shares = vec![share("HB", Role::Lead, Duty::Punish, "P1")];
     assert_eq!(ruled(&county, &file, shares).case.stage.name(), "ruled");
 }
 
@@ -77,6 +79,67 @@ fn facts_that_come_back_to_the_answer_objected_to_are_consulted_upon_again() {
     let again = file.consultation.as_ref().unwrap();
     assert!(again.id != first && matches!(again.cause, Cause::Objection { .. }));
     assert!(again.asked.contains(&unit("ZF")));
+}
+
+/// A ruling stands, and ZF's objection to its follow-up of an operation was upheld after it.
+fn sent_back_after_a_ruling(county: &County, shares: Vec<AskedShare>) -> CaseFile {
+    let file = go(county, &accepted(county, &["fume", "noise"]), concluded(vec![follow_up("ZF", "P1")]));
+    let zf = order_of(&file, "ZF");
+    let file = returned(county, &go(county, &file, object(zf)), "GA");
+    let file = ruled(county, &file, shares);
+    assert_eq!(file.orders[&zf].ruling, file.case.stage.decision().unwrap().ruling());
+    go(county, &file, decide(zf, true))
+}
+
+#[test]
+fn what_was_sent_back_after_a_ruling_only_a_ruling_settles() {
+    let mut county = barbecue();
+    let hb = || share("HB", Role::Lead, Duty::Punish, "P2");
+    for shares in [vec![hb()], vec![hb(), share("ZF", Role::Support, Duty::Punish, "P1")]] {
+        county.precedents.clear();
+        let file = sent_back_after_a_ruling(&county, shares.clone());
+        let open = file.consultation.clone().unwrap();
+        assert!(open.is_open());
+        // The lists give ZF the lead as they did before; with the precedent that the ruling became, what was ruled.
+        for precedents in [vec![], vec![precedent_of_the_ruling(&county, &shares)]] {
+            county.precedents = precedents;
+            let file = with_facts(&county, &file, &[("night", true)]);
+            assert_eq!((file.case.stage.name(), file.consultation.as_ref()), ("consulting", Some(&open)));
+        }
+        let file = ruled(&county, &file, vec![share("SJ", Role::Lead, Duty::Punish, "P1")]);
+        assert_eq!(open_order(&file, "SJ").role, Role::Lead);
+    }
+}
+
+/// The precedent that a ruling with these shares becomes.
+fn precedent_of_the_ruling(county: &County, shares: &[AskedShare]) -> Precedent {
+    let file = returned(county, &accepted(county, &["fume", "noise"]), "GA");
+    let asked = file.consultation.as_ref().unwrap().outstanding();
+    let file = asked.iter().fold(file, |file, who| go(county, &file, take(&file, who.as_str())));
+    let events = county.with(|setting| file.decide(ruling(&file, shares.to_vec()), setting)).unwrap().events;
+    let ruled = events.into_iter().find_map(|event| match event {
+        Event::Ruled(ruling) => Some(ruling.precedent),
+        _ => None,
+    });
+    ruled.unwrap()
+}
+
+#[test]
+fn a_ruling_answers_the_objections_before_it_and_none_after_it() {
+    let county = barbecue();
+    let comes_back = |file: &CaseFile| {
+        let file = go(&county, file, Command::End { because: EndedBecause::RoutedAway });
+        let file = go(&county, &file, Command::ReturnFromRoute { facts: facts(&["fume", "noise"]) });
+        go(&county, &file, accept(facts(&["fume", "noise"])))
+    };
+    let returned = returned(&county, &accepted(&county, &["fume", "noise"]), "GA");
+    assert_eq!(comes_back(&returned).case.stage.name(), "consulting");
+    let ruled = ruled(&county, &returned, vec![share("HB", Role::Lead, Duty::Punish, "P2")]);
+    assert_eq!(comes_back(&ruled).case.stage.name(), "determined");
+    // ZF supported under the ruling with what it led before, and leads with it by the lists.
+    let shares = vec![share("HB", Role::Lead, Duty::Punish, "P2"), share("ZF", Role::Support, Duty::Punish, "P1")];
+    let after = sent_back_after_a_ruling(&county, shares);
+    assert_eq!(comes_back(&after).case.stage.name(), "consulting");
 }
 
 #[test]
@@ -105,6 +168,21 @@ fn rejected_objections_take_nothing_from_another_unit_s_right_to_object() {
     let town = order_of(&file, "town-330421103");
     let file = go(&county, &go(&county, &file, object(town)), decide(town, true));
     assert_eq!((file.case.stage.name(), file.case.hops), ("consulting", 1));
+}
+
+#[test]
+fn of_several_objections_no_more_are_upheld_than_the_budget_allows() {
+    let mut county = barbecue();
+    county.policy.hop_budget = 1;
+    let units = ["GA", "ZF", "town-330421103"];
+    let file = accepted(&county, &["fume", "noise"]);
+    let orders = units.map(|who| order_of(&file, who));
+    let file = orders.iter().fold(file, |file, order| go(&county, &file, object(*order)));
+    let file = go(&county, &file, decide(orders[0], true));
+    for order in &orders[1..] {
+        assert_eq!(refused(&county, &file, decide(*order, true)), Refusal::HopsSpent { budget: 1 });
+        assert_eq!(go(&county, &file, decide(*order, false)).case.hops, 1);
+    }
 }
 
 #[test]

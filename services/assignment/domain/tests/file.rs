@@ -332,6 +332,30 @@ fn a_ruling_keeps_the_orders_that_agree_with_it_and_replaces_the_others() {
 }
 
 #[test]
+fn who_may_know_of_a_case_is_asked_at_its_latest_consultation_and_not_at_an_earlier_one() {
+    let mut county = barbecue();
+    let items = [county.lists.items(), heritage().lists.items()].concat();
+    county.lists = assignment_domain::list::Lists::new(items, county.lists.rules().to_vec());
+    let units = |file: &CaseFile| file.units().into_iter().map(|unit| unit.as_str().to_owned()).collect::<Vec<_>>();
+    // Nobody was asked in a diagnosis.
+    let registered = Registered {
+        id: case(),
+        case_no: String::new(),
+        facts: facts(&["heritage"]),
+        without_clerk: true,
+        sealed: false,
+    };
+    let file = county.with(|setting| CaseFile::register(registered, setting)).unwrap().file;
+    assert_eq!(units(&file), Vec::<String>::new());
+    let file = go(&county, &file, accept(facts(&["heritage"])));
+    assert_eq!(units(&file), ["WL", "ZF"]);
+    let file = go(&county, &file, Command::AddFacts { facts: facts(&["fume", "noise"]) });
+    assert_eq!(units(&file), ["GA", "WL", "ZF", "town-330421103"]);
+    let file = returned(&county, &file, "GA");
+    assert_eq!(units(&file), ["GA", "ZF", "town-330421103"]);
+}
+
+#[test]
 fn a_missing_fact_changes_a_determination_until_somebody_has_finished() {
     let licensed_only = |mut item: ListItem| {
         item.conditions = vec![vocab::Condition {
@@ -449,19 +473,16 @@ fn who_leaves_a_post_leaves_no_order_behind() {
     let ga = order_of(&file, "GA");
     let file = go(&county, &file, Command::Object { order: ga, cited: article() });
     let file = complete(&county, &file, "town-330421103");
-    assert_eq!(file.to_hand_over(&county.policy), vec![]);
+    assert_eq!(file.to_hand_over(&county.policy), None);
     for posts in county.policy.posts.values_mut() {
         posts.remove(0);
     }
-    let mut handed = file.clone();
-    for command in file.to_hand_over(&county.policy) {
-        handed = go(&county, &handed, command);
-    }
+    let handed = go(&county, &file, file.to_hand_over(&county.policy).unwrap());
     for who in ["ZF", "GA"] {
         assert_eq!(open_order(&handed, who).assignee.person.as_str(), format!("{who}-P2"));
     }
-    assert_eq!(handed.to_hand_over(&county.policy), vec![]);
+    assert_eq!(handed.to_hand_over(&county.policy), None);
     // A unit with nobody left: the order keeps its person, for it may not have none.
     county.policy.posts.insert(unit("GA"), vec![]);
-    assert_eq!(handed.to_hand_over(&county.policy), vec![]);
+    assert_eq!(handed.to_hand_over(&county.policy), None);
 }

@@ -139,10 +139,12 @@ const fn number(command: &Command) -> usize {
         Command::OperationConcluded { .. } => 26,
         Command::CompleteCase { .. } => 27,
         Command::RefuseClosing { .. } => 28,
+        Command::HandOver => 29,
+        Command::SettleFollowUp { .. } => 30,
     }
 }
 /// How many commands there are.
-const COMMANDS: usize = 29;
+const COMMANDS: usize = 31;
 
 fn due() -> Deadline {
     let policy = policy();
@@ -193,9 +195,12 @@ const OF_THE_CASE: &[Row] = &[
     ),
     (|_| Command::OperationNamed { operation: operation() }, "= = = = = = = = = = ="),
     (|_| Command::OperationFailed { operation: operation(), reason: "x".into() }, "= = = = = = = = = = ="),
-    (|_| concluded(vec![follow_up("ZF", "P1")]), "= = = = = = = = = = ="),
+    (|_| concluded(vec![follow_up("ZF", "P1")]), "= = = = = = = determined = = ="),
+    (|_| Command::HandOver, "= = = = = = = = = = ="),
+    // Nothing waits in any of them.
+    (|_| settle("ZF", None), "!missing !missing !missing !missing !missing !missing !missing !missing - - -"),
     (|_| complete_case("ZF"), "- - - - !open handled !open - - - -"),
-    (|_| Command::RefuseClosing { order: None }, "- - - - - - - determined - - -"),
+    (|_| Command::RefuseClosing { order: None }, "- - - - = = = determined - - -"),
     (
         |file| Command::SeeClocks {
             running: [("petition.finish".to_owned(), at("2026-04-01T00:00"))].into(),

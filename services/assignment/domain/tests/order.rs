@@ -79,7 +79,7 @@ fn commands() -> Vec<C> {
         C::SeeDeadline { state: DeadlineState::Breached },
         C::Press(pressed),
         C::PressAnswered { order: Uuid::from_u128(3).into(), at: at("2026-09-29T13:00") },
-        C::Bind { ruling: Uuid::from_u128(4).into() },
+        C::Bind { ruling: Some(Uuid::from_u128(4).into()), role: Role::Support },
     ]
 }
 
@@ -89,7 +89,7 @@ fn every_stage_meets_every_command() {
     let expected = [
         ("dispatched", "acknowledged objected - - - - withdrawn same same same same same same"),
         ("acknowledged", "- objected - - same completed withdrawn same same same same same same"),
-        ("objected", "- - withdrawn dispatched - - withdrawn same same same same same -"),
+        ("objected", "- - withdrawn dispatched - - withdrawn same same same same same same"),
         ("completed", "- - - - - - - - - - - same -"),
         ("withdrawn", "- - - - - - - - - - - same -"),
     ];
@@ -133,7 +133,9 @@ fn an_objection_is_in_time_on_the_fifth_working_day_over_national_day_and_late_o
 
 #[test]
 fn an_order_under_a_ruling_cannot_be_returned() {
-    let bound = an_order().decide(C::Bind { ruling: Uuid::from_u128(4).into() }, at("2026-09-29T11:00")).unwrap().next;
+    let bind = C::Bind { ruling: Some(Uuid::from_u128(4).into()), role: Role::Support };
+    let bound = an_order().decide(bind, at("2026-09-29T11:00")).unwrap().next;
+    assert_eq!(bound.role, Role::Support);
     let object = C::Object { ground: ground(), decide_by: deadline() };
     assert_eq!(bound.decide(object, at("2026-09-29T12:00")), Err(Refusal::RuledAlready));
 }

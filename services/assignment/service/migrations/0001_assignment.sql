@@ -40,6 +40,7 @@ CREATE TABLE responsibility (
   consultation_id uuid,
   lead_unit text,
   open_orders int NOT NULL CHECK (open_orders >= 0),
+  units jsonb NOT NULL CHECK (jsonb_typeof(units) = 'array'),
   state jsonb NOT NULL,
   CONSTRAINT responsibility_is_one CHECK (CASE stage
     WHEN 'determined' THEN determination_id IS NOT NULL AND ruling_id IS NULL AND consultation_id IS NULL
@@ -52,6 +53,8 @@ CREATE TABLE responsibility (
 
 COMMENT ON COLUMN responsibility.open_orders IS
   'how many of its orders are neither completed nor withdrawn; a department sees no orders but its own to count';
+COMMENT ON COLUMN responsibility.units IS 'the units that may know of the case, as the domain says it';
+CREATE INDEX responsibility_follow_ups ON responsibility (case_id) WHERE jsonb_array_length(state -> 'follow_ups') > 0;
 
 -- Every question to the lists that was acted on; the proof is a file named by its hash.
 CREATE TABLE determination (
@@ -186,9 +189,16 @@ SELECT case_id, task, unit, reference, due_at FROM (
   SELECT r.case_id, 'case.complete', r.lead_unit, r.case_id, NULL
     FROM responsibility r
    WHERE r.stage IN ('determined', 'ruled') AND r.state -> 'operation' = 'null' AND r.open_orders = 0
+     AND jsonb_array_length(r.state -> 'follow_ups') = 0
   UNION ALL
   SELECT case_id, 'case.reconsider', lead_unit, case_id, NULL
     FROM responsibility WHERE stage IN ('determined', 'ruled') AND state -> 'reconsider' <> 'null'
+  UNION ALL
+  -- What an operation left to units and could not be sent to them though a decision is in force: one task for each operation,
+  -- which names them. Before that it waits for the decision, and with the end of the case it is ended.
+  SELECT DISTINCT r.case_id, 'follow_up.dispatch', 'centre', (kept ->> 'operation')::uuid, NULL::timestamptz
+    FROM responsibility r, jsonb_array_elements(r.state -> 'follow_ups') AS kept
+   WHERE jsonb_array_length(r.state -> 'follow_ups') > 0 AND r.stage IN ('determined', 'ruled', 'handled')
 ) AS task
  WHERE current_user <> 'assignment_department' OR unit = current_setting('xiezhi.unit', true);
 
@@ -228,18 +238,16 @@ ALTER TABLE consultation FORCE ROW LEVEL SECURITY;
 CREATE POLICY consultation_of_the_unit ON consultation
   USING (current_user <> 'assignment_department' OR state -> 'asked' ? current_setting('xiezhi.unit', true));
 
--- A case: the units asked in its diagnosis or in a consultation, named in its decision, or holding an order of it.
+-- A case: the units that may know of it. Who they are is decided in one place, CaseFile::units in the domain, which commands
+-- ask as well: the units asked in its diagnosis or in its latest consultation, named in the decision that is or was last in
+-- force, or holding an order of it. A unit that was asked only in an earlier consultation goes on reading that consultation,
+-- by the policy above, and nothing of what the case came to without it: no determination, no reply, as its commands find no
+-- such case. The rule is kept as a column because it cannot be asked here again: whoever reads behind this wall sees its own
+-- consultations and orders alone, and so would take an old consultation for the latest.
 ALTER TABLE responsibility ENABLE ROW LEVEL SECURITY;
 ALTER TABLE responsibility FORCE ROW LEVEL SECURITY;
 CREATE POLICY responsibility_of_the_unit ON responsibility
-  USING (current_user <> 'assignment_department'
-    OR state #> '{diagnosis,asked}' ? current_setting('xiezhi.unit', true)
-    OR state #> '{stage,decision,shares}'
-         @> jsonb_build_array(jsonb_build_object('unit', current_setting('xiezhi.unit', true)))
-    OR EXISTS (SELECT FROM work_order o
-                WHERE o.case_id = responsibility.case_id AND o.unit = current_setting('xiezhi.unit', true))
-    OR EXISTS (SELECT FROM consultation c
-                WHERE c.case_id = responsibility.case_id AND c.state -> 'asked' ? current_setting('xiezhi.unit', true)));
+  USING (current_user <> 'assignment_department' OR units ? current_setting('xiezhi.unit', true));
 
 -- A determination: whoever sees its case; the policies of the tables asked apply to the same unit.
 ALTER TABLE determination ENABLE ROW LEVEL SECURITY;

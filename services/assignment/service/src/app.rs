@@ -126,6 +126,9 @@ fn say(unit: &mut Unit, cx: &mut Cx, held: &mut Held, event: Event) -> Result<()
         Event::Escalated { order, asked } => {
             cx.emit(key, &events::escalated(&held.file.case, order, &asked, at));
         }
+        Event::FollowUpSettled { operation, unit: who, to, reason } => {
+            cx.emit(key, &events::follow_up_settled(&held.file.case, operation, &who, to.as_ref(), reason, at));
+        }
         Event::Handled => cx.emit(key, &events::handled(&held.file, at)),
     }
     Ok(())
@@ -213,19 +216,10 @@ fn change_timers(cx: &mut Cx, key: Uuid, before: &BTreeMap<String, Deadline>, af
     }
 }
 
-/// The units that have to do with a case: asked, named in a decision, or holding an order.
-pub fn units_of(file: &CaseFile) -> impl Iterator<Item = &str> {
-    let case = &file.case;
-    let asked = case.diagnosis.iter().flat_map(|diagnosis| &diagnosis.asked);
-    let consulted = file.consultation.iter().flat_map(|consultation| &consultation.asked);
-    let decided = case.stage.decision().into_iter().flat_map(|decision| &decision.shares).map(|share| &share.unit);
-    let held = file.orders.values().map(|order| &order.unit);
-    asked.chain(consulted).chain(decided).chain(held).map(UnitCode::as_str)
-}
-
 /// The case's file, if the caller may know of it; else it does not exist.
 pub fn visible<'u>(unit: &'u Unit, granted: &Granted, case: CaseId) -> Result<&'u Held, Refusal> {
-    unit.files.get(&case).filter(|held| granted.covers(units_of(&held.file))).ok_or(Refusal::NotFound { what: "case" })
+    let covered = |held: &&Held| granted.covers(held.file.units().into_iter().map(UnitCode::as_str));
+    unit.files.get(&case).filter(covered).ok_or(Refusal::NotFound { what: "case" })
 }
 
 /// The order, if its unit is the caller's or the caller may see every unit's; else it does not exist.

@@ -51,15 +51,12 @@ pub fn publish(unit: &mut Unit, cx: &mut Cx, before: Option<&Rules>) -> Result<(
     publish_accounts(unit, cx, &rules)
 }
 
-/// 离任交接: whoever leaves a post leaves no order behind.
+/// 离任交接: whoever leaves a post leaves no order behind, and whoever takes one finds what waited for it.
 fn hand_over(unit: &mut Unit, cx: &mut Cx, rules: &Rules) -> Result<(), Refusal> {
-    let handed: Vec<(CaseId, Command)> = unit
-        .files
-        .iter()
-        .flat_map(|(case, held)| held.file.to_hand_over(&rules.policy).into_iter().map(|command| (*case, command)))
-        .collect();
+    let handed: Vec<(CaseId, Command)> =
+        unit.files.iter().filter_map(|(case, held)| Some((*case, held.file.to_hand_over(&rules.policy)?))).collect();
     if !handed.is_empty() {
-        tracing::info!(orders = handed.len(), "work orders were handed over to the present holders of posts");
+        tracing::info!(cases = handed.len(), "open work was handed to the present holders of posts");
     }
     for (case, command) in handed {
         act(unit, cx, case, command)?;

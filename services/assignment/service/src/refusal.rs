@@ -34,6 +34,17 @@ pub fn refuse(no: No) -> Refusal {
             format!("尚有未办结的工单: {}", listed(&units)),
             format!("{en}: {}", listed(&units)),
         ),
+        No::FollowUpsWaiting { units } => Refusal::forbidden(
+            "assignment.follow_ups_waiting",
+            format!("联合行动的后续处置尚未派出: {}", listed(&units)),
+            format!("{en}: {}", listed(&units)),
+        )
+        .with_hint(
+            "请指挥协调中心在配置包中补齐该单位的承办岗位或所涉事项, 发布后即行派出; 或改交其他单位、予以了结\
+             （xiezhi work-order settle-follow-up）",
+            "the centre gives the unit a post, or the lists the item, in the pack, and it goes out once that is published; \
+             or it gives the follow-up to another unit or ends it (xiezhi work-order settle-follow-up)",
+        ),
         No::NothingCompleted => Refusal::forbidden("assignment.nothing_completed", "本轮没有办结的工单", en),
         No::OperationOpen => Refusal::forbidden("assignment.operation_open", "联合行动尚未结束", en),
         No::NotTheLead => Refusal::forbidden("assignment.not_the_lead", "只有主办单位可以这样做", en),
@@ -135,6 +146,8 @@ fn verb_zh(verb: &str) -> &str {
         "bound" => "改由裁定约束",
         "escalated" => "提请联合执法",
         "joined with an operation" => "并入联合行动",
+        "handed over" => "交接",
+        "relieved of a follow-up" => "了结后续处置",
         "refused" => "退回",
         "enrolled" => "登记公钥",
         "disabled" => "停用",

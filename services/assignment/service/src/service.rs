@@ -3,6 +3,7 @@
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
+use kit::seal::Key;
 use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
 use kit::texts::Texts;
 
@@ -36,6 +37,10 @@ impl Service for Assignment {
     type Unit = Unit;
     type Needs = Needs;
     type Rules = Rules;
+
+    fn sealing_key(&self) -> Option<&Key> {
+        Some(self.texts.key())
+    }
 
     fn parse_rules(bytes: &[u8]) -> Result<Rules, Vec<String>> {
         Rules::parse(bytes)
@@ -84,8 +89,10 @@ impl Service for Assignment {
 }
 
 /// Starts the service and names its doors.
-pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
-    let texts = Texts::of(settings, Assignment::NAME)?;
-    let node = kit::start(Assignment::new(texts), settings).await?;
-    rpc::open(node, settings)
+pub fn start(settings: &kit::Settings) -> kit::Starting<'_> {
+    Box::pin(async move {
+        let texts = Texts::of(settings, Assignment::NAME)?;
+        let node = kit::start(Assignment::new(texts), settings).await?;
+        rpc::open(node, settings)
+    })
 }

@@ -136,9 +136,10 @@ pub enum Fact {
         /// The order.
         order: WorkOrderId,
     },
-    /// 派单异议.
-    Objected {
-        /// How often the case was sent back so far.
+    /// 退回: how often the case was sent back so far, as an objection and the decision on it say. An objection is not counted
+    /// before it is upheld.
+    SentBack {
+        /// How often.
         hops: u32,
     },
     /// 办理完毕.
@@ -148,6 +149,15 @@ pub enum Fact {
         /// The round.
         round: u32,
     },
+    /// 责任认定 or 裁定: a decision says who leads.
+    Decided {
+        /// Who leads from now on.
+        lead: UnitCode,
+        /// The round.
+        round: u32,
+    },
+    /// 会商: it is open again who leads; what the lists said of it is not in force.
+    Consulted,
     /// 联合执法.
     Operation {
         /// Which.

@@ -85,6 +85,9 @@ pub struct Ledger {
     /// Its orders.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub orders: BTreeMap<WorkOrderId, Order>,
+    /// Who leads by the decision in force, and in which round: the part of an order may change without a new order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<(u32, UnitCode)>,
     /// How often it was sent back.
     #[serde(default)]
     pub hops: u32,
@@ -104,7 +107,9 @@ impl Ledger {
             | Fact::Acknowledged { .. }
             | Fact::OrderWithdrawn { .. }
             | Fact::Completed { .. }
-            | Fact::Objected { .. }
+            | Fact::SentBack { .. }
+            | Fact::Decided { .. }
+            | Fact::Consulted
             | Fact::Handled { .. } => self.hear_assignment(heard),
             Fact::Operation { operation, state } => {
                 let known = self.operations.entry(*operation).or_insert(*state);
@@ -164,7 +169,9 @@ impl Ledger {
             }
             Fact::OrderWithdrawn { order } => self.order(*order).withdrawn_at = Some(at),
             Fact::Completed { order } => self.order(*order).completed_at = Some(at),
-            Fact::Objected { hops } => self.hops = self.hops.max(*hops),
+            Fact::SentBack { hops } => self.hops = self.hops.max(*hops),
+            Fact::Decided { lead, round } => self.decided = Some((*round, lead.clone())),
+            Fact::Consulted => self.decided = None,
             Fact::Handled { lead, round } => self.round(*round).handled_by = Some(lead.clone()),
             _ => {}
         }
@@ -178,11 +185,13 @@ impl Ledger {
         self.orders.entry(order).or_default()
     }
 
-    /// Who led a round: who answered for the whole; before that, who was last given the lead and still has it.
+    /// Who led a round: who answered for the whole; before that, whom the decision in force names; and where none says so,
+    /// who was last sent an order as the lead and still has it.
     #[must_use]
     pub fn lead(&self, round: u32) -> Option<&UnitCode> {
         let handled = self.rounds.get(&round).and_then(|round| round.handled_by.as_ref());
-        handled.or_else(|| {
+        let decided = self.decided.as_ref().filter(|(of, _)| *of == round).map(|(_, lead)| lead);
+        handled.or(decided).or_else(|| {
             let leads = self.orders.iter().filter_map(|(id, order)| {
                 let dispatch = order.dispatch.as_ref()?;
                 let leads = dispatch.role == Role::Lead && dispatch.round == round && order.withdrawn_at.is_none();

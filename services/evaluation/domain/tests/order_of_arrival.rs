@@ -48,10 +48,13 @@ fn streams() -> impl Strategy<Value = [Vec<Heard>; 4]> {
             intake.push(heard(1, Fact::Linked { head: HEAD, duplicate: false }));
         }
         intake.extend([accepted(), closed(1, 100)]);
-        let mut assignment = vec![dispatched(1, "ZF", Role::Lead, 1, 5), dispatched(2, "HB", Role::Support, 1, 5)];
+        let decided = |unit: &str, hours| heard(hours, Fact::Decided { lead: unit.parse().unwrap(), round: 1 });
+        let mut assignment = vec![decided("ZF", 5)];
+        assignment.extend([dispatched(1, "ZF", Role::Lead, 1, 5), dispatched(2, "HB", Role::Support, 1, 5)]);
         if withdrawn {
-            assignment.push(heard(6, Fact::Objected { hops: 1 }));
+            assignment.push(heard(6, Fact::SentBack { hops: 1 }));
             assignment.push(heard(7, Fact::OrderWithdrawn { order: order(1) }));
+            assignment.extend([heard(7, Fact::Consulted), decided("SJ", 8)]);
             assignment.push(dispatched(3, "SJ", Role::Lead, 1, 8));
         } else {
             assignment.push(heard(7, Fact::Acknowledged { order: order(1) }));
@@ -138,6 +141,44 @@ fn the_lead_is_who_answered_and_before_that_who_still_has_the_lead() {
     tell(&mut file, [handled("GA", 1, 4), dispatched(4, "JT", Role::Lead, 2, 5)]);
     assert_eq!(file.ledger.lead(1).unwrap().as_str(), "GA");
     assert_eq!(file.ledger.lead(2).unwrap().as_str(), "JT");
+}
+
+#[test]
+fn a_decision_names_the_lead_though_no_new_order_is_sent() {
+    let decided = |unit: &str, round, hours| heard(hours, Fact::Decided { lead: unit.parse().unwrap(), round });
+    let mut file = CaseFile::new(CASE);
+    let lead = |file: &CaseFile| file.ledger.lead(1).map(|unit| unit.as_str().to_owned());
+    tell(
+        &mut file,
+        [decided("ZF", 1, 0), dispatched(1, "ZF", Role::Lead, 1, 0), dispatched(2, "HB", Role::Support, 1, 1)],
+    );
+    assert_eq!(lead(&file).unwrap(), "ZF");
+    // While units are consulted ZF goes on; with the ruling HB leads with the order it has.
+    tell(&mut file, [heard(2, Fact::Consulted)]);
+    assert_eq!(lead(&file).unwrap(), "ZF");
+    tell(&mut file, [decided("HB", 1, 3), heard(3, Fact::OrderWithdrawn { order: order(1) })]);
+    assert_eq!(lead(&file).unwrap(), "HB");
+    // What the lists say and is consulted upon is not in force.
+    tell(&mut file, [decided("SJ", 1, 4), heard(4, Fact::Consulted)]);
+    assert_eq!(lead(&file), None);
+    // A decision of one round says nothing of another.
+    tell(&mut file, [decided("GA", 2, 5), dispatched(3, "GA", Role::Lead, 2, 5)]);
+    assert_eq!((lead(&file), file.ledger.lead(2).unwrap().as_str()), (None, "GA"));
+}
+
+#[test]
+fn a_case_was_sent_back_as_often_as_was_last_said() {
+    let mut file = CaseFile::new(CASE);
+    let said = [0, 1, 1, 2].into_iter().zip(1..).map(|(hops, hours)| heard(hours, Fact::SentBack { hops }));
+    let mut counted = Vec::new();
+    for fact in said {
+        tell(&mut file, [fact]);
+        counted.push(file.ledger.hops);
+    }
+    assert_eq!(counted, [0, 1, 1, 2]);
+    // What is said again takes nothing back.
+    tell(&mut file, [heard(9, Fact::SentBack { hops: 1 })]);
+    assert_eq!(file.ledger.hops, 2);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod wire;
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
+use kit::seal::Key;
 use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
 use kit::texts::Texts;
 use xiezhi_proto::evaluation::v1::evaluation_service_server::EvaluationServiceServer;
@@ -51,6 +52,10 @@ impl Service for Evaluation {
     type Unit = Unit;
     type Needs = Needs;
     type Rules = Rules;
+
+    fn sealing_key(&self) -> Option<&Key> {
+        Some(self.texts.key())
+    }
 
     fn parse_rules(bytes: &[u8]) -> Result<Rules, Vec<String>> {
         Rules::parse(bytes)
@@ -90,11 +95,13 @@ impl Service for Evaluation {
 }
 
 /// Starts the service over a database that is migrated, and names its doors.
-pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
-    let texts = Texts::of(settings, Evaluation::NAME)?;
-    let node = kit::start(Evaluation::new(texts), settings).await?;
-    let door = Door::new(node.corridor.clone());
-    Ok(node.running(move |routes| {
-        routes.add_service(EvaluationServiceServer::new(door));
-    }))
+pub fn start(settings: &kit::Settings) -> kit::Starting<'_> {
+    Box::pin(async move {
+        let texts = Texts::of(settings, Evaluation::NAME)?;
+        let node = kit::start(Evaluation::new(texts), settings).await?;
+        let door = Door::new(node.corridor.clone());
+        Ok(node.running(move |routes| {
+            routes.add_service(EvaluationServiceServer::new(door));
+        }))
+    })
 }

@@ -57,6 +57,35 @@ async fn what_was_heard_in_any_order_opens_every_figure() {
 }
 
 #[tokio::test]
+async fn a_case_counts_as_sent_back_once_an_objection_is_upheld() {
+    let house = House::open().await;
+    let case = Uuid::now_v7();
+    let order = house.dispatches(case, "ZF", Role::Lead, 1).await;
+    house.handles(case, "ZF", 1, 9).await;
+    let hops = async || {
+        house.quiet().await;
+        facts(&house, "leader", "").await[0].hops
+    };
+    house.objects(case, order, 0, false).await;
+    assert_eq!(hops().await, 0, "a rejected objection has moved nothing");
+    house.objects(case, order, 0, true).await;
+    assert_eq!(hops().await, 1);
+    house.objects(case, order, 1, false).await;
+    assert_eq!(hops().await, 1);
+}
+
+#[tokio::test]
+async fn whom_a_ruling_names_leads_with_the_order_it_has() {
+    let house = House::open().await;
+    let case = house.registers(1).await;
+    house.dispatches(case, "ZF", Role::Lead, 1).await;
+    house.dispatches(case, "HB", Role::Support, 1).await;
+    house.rules(case, "HB", 1, 5).await;
+    house.quiet().await;
+    assert_eq!(facts(&house, "leader", "").await[0].lead_unit, "HB");
+}
+
+#[tokio::test]
 async fn whoever_makes_the_call_does_not_learn_who_handled_the_case() {
     let house = House::open().await;
     let case = house.a_closed_case(1, "ZF").await;

@@ -1,16 +1,16 @@
-//! 主办单位: escalation, operations, the end of handling and its reopening.
+//! 主办单位: escalation, the end of handling and its reopening.
 
 use std::collections::BTreeSet;
 
-use vocab::{CaseFacts, Duty, OperationId, Role, UnitCode, WorkOrderId};
+use vocab::{CaseFacts, Duty, Role, UnitCode, WorkOrderId};
 
 use super::Work;
-use crate::case::{Case, CaseStage, Conclusion, Decision, EscalationGround, KeptFollowUp, OpenOperation};
+use crate::case::{Case, CaseStage, Conclusion, Decision, EscalationGround, OpenOperation};
 use crate::evidence::Evidence;
-use crate::file::{Cited, Escalation, Event, FollowUp, Participant};
+use crate::file::{Escalation, Event, Participant};
 use crate::order::{OrderCommand, OrderStage, Outcome, WithdrawnBecause, WorkOrder};
 use crate::refusal::Refusal;
-use crate::share::{Ground, Part, by_weight, parts};
+use crate::share::{Part, parts};
 
 impl Work<'_, '_> {
     pub(crate) fn escalate(
@@ -71,61 +71,6 @@ impl Work<'_, '_> {
         those().find(|order| order.is_open()).or_else(|| those().last())
     }
 
-    /// The operation is over; what each body has to do after it goes on file, whatever the case's stage.
-    pub(crate) fn conclude_operation(
-        &mut self,
-        operation: OperationId,
-        follow_ups: &[FollowUp],
-    ) -> Result<(), Refusal> {
-        if self.file.case.operation_id().is_none_or(|own| own == operation) {
-            self.file.case.operation = None;
-            self.file.case.reconsider = None;
-        }
-        let units: BTreeSet<&UnitCode> = follow_ups.iter().map(|follow_up| &follow_up.unit).collect();
-        for unit in units {
-            // Whoever could not be given an order later is refused now, while the operation can still be set right.
-            self.s.policy.assignee(unit)?;
-            let of_unit = || follow_ups.iter().filter(|follow_up| follow_up.unit == *unit);
-            let grounds: BTreeSet<Ground> = of_unit()
-                .flat_map(|follow_up| &follow_up.items)
-                .map(|item| Cited::Item(item.clone()).ground(self.s.lists))
-                .collect::<Result<_, _>>()?;
-            let kept = KeptFollowUp {
-                operation,
-                unit: unit.clone(),
-                duties: by_weight(of_unit().map(|follow_up| follow_up.duty)),
-                grounds: grounds.into_iter().collect(),
-            };
-            self.file.case.follow_ups.push(kept);
-        }
-        Ok(())
-    }
-
-    /// Sends out the follow-ups on file under a decision. One whose unit has nobody left goes on waiting: it must not
-    /// stand in the way of a ruling.
-    pub(crate) fn hand_out_follow_ups(&mut self, decision: &Decision) -> Result<(), Refusal> {
-        for kept in std::mem::take(&mut self.file.case.follow_ups) {
-            if self.s.policy.assignee(&kept.unit).is_err() {
-                self.file.case.follow_ups.push(kept);
-                continue;
-            }
-            let KeptFollowUp { operation, unit, duties, grounds } = kept;
-            let role = if decision.lead() == Some(&unit) { Role::Lead } else { Role::Support };
-            let open: Vec<WorkOrderId> = self
-                .orders_of_round(self.file.case.round)
-                .filter(|order| order.unit == unit && order.is_open() && order.operation.is_none())
-                .map(|order| order.id)
-                .collect();
-            for id in open {
-                // The unit goes on under its follow-up; two orders for one share would be answered twice.
-                let because = WithdrawnBecause::ContinuedAfterOperation;
-                self.order(id, OrderCommand::Withdraw { because })?;
-            }
-            self.send(Part { unit, role, duties, grounds }, decision.ruling(), Some(operation))?;
-        }
-        Ok(())
-    }
-
     pub(crate) fn complete_case(
         &mut self,
         decision: &Decision,
@@ -151,6 +96,11 @@ impl Work<'_, '_> {
         if !open.is_empty() {
             return Err(Refusal::OrdersOpen { units: open.into_iter().collect() });
         }
+        let waiting: BTreeSet<UnitCode> =
+            self.file.case.follow_ups.iter().map(|follow_up| follow_up.unit.clone()).collect();
+        if !waiting.is_empty() {
+            return Err(Refusal::FollowUpsWaiting { units: waiting.into_iter().collect() });
+        }
         if !self.orders_of_round(round).any(|order| matches!(order.stage, OrderStage::Completed { .. })) {
             return Err(Refusal::NothingCompleted);
         }
@@ -164,16 +114,16 @@ impl Work<'_, '_> {
     pub(crate) fn refuse_closing(
         &mut self,
         decision: &Decision,
-        lead: &UnitCode,
+        lead: Option<&UnitCode>,
         order: Option<WorkOrderId>,
     ) -> Result<(), Refusal> {
         let named = order.and_then(|id| self.file.orders.get(&id));
-        let back = named.or_else(|| self.lead_order(lead)).cloned();
+        let back = named.or_else(|| self.lead_order(lead?)).filter(|order| !order.is_open()).cloned();
         self.file.case.stage = CaseStage::Decided { decision: decision.clone() };
         if let Some(order) = back {
             let part = Part {
+                role: decision.role_of(&order.unit),
                 unit: order.unit,
-                role: order.role,
                 duties: order.task.duties().collect(),
                 grounds: order.grounds,
             };

@@ -1,6 +1,7 @@
 //! 处理: what the moves of the table do to a case's file.
 
 mod consult;
+mod follow_ups;
 mod lead;
 mod orders;
 
@@ -139,7 +140,9 @@ impl<'s, 'p> Work<'s, 'p> {
             }
             CaseStage::Consulting { .. } => {
                 let proof = self.ask_the_lists();
-                let is_answer = proof.answer.is_settled() && self.objected_again(proof.answer.shares()).is_none();
+                let is_answer = proof.answer.is_settled()
+                    && !self.is_about_a_ruling()
+                    && self.objected_again(proof.answer.shares()).is_none();
                 if is_answer { self.determined(proof) } else { Ok(()) }
             }
             CaseStage::Decided { decision } if self.may_change(decision, &before) => {
@@ -169,16 +172,21 @@ impl<'s, 'p> Work<'s, 'p> {
         decision.ruling().is_none() && (was_missing || is_other_question) && !is_finished && case.operation.is_none()
     }
 
-    /// An order whose unit was right to object and to which these shares would give the same part on the same ground.
-    /// Only a ruling gives it back; where there was one, it has answered every objection before it.
-    fn objected_again(&self, shares: &[Share]) -> Option<WorkOrderId> {
-        let orders = || self.file.orders.values();
-        if orders().any(|order| order.ruling.is_some()) {
-            return None;
+    /// True where an order was sent back that a ruling had bound. What was ruled no facts change, so only a ruling ends this
+    /// consultation.
+    fn is_about_a_ruling(&self) -> bool {
+        let bound = |id: &WorkOrderId| self.file.orders.get(id).is_some_and(|order| order.ruling.is_some());
+        match self.file.consultation.as_ref().map(|consultation| &consultation.cause) {
+            Some(Cause::Objection { order }) => bound(order),
+            _ => false,
         }
-        orders()
-            .find(|order| order.was_returned() && shares.iter().any(|share| order.owes(share)))
-            .map(|order| order.id)
+    }
+
+    /// An order whose unit was right to object and whose work these shares would give it again. Only a ruling gives it back;
+    /// one has answered every objection that was upheld before it.
+    fn objected_again(&self, shares: &[Share]) -> Option<WorkOrderId> {
+        let mut returned = self.file.case.sent_back.iter().filter_map(|id| self.file.orders.get(id));
+        returned.find(|order| shares.iter().any(|share| order.owes(share))).map(|order| order.id)
     }
 
     fn orders_of_round(&self, round: u32) -> impl Iterator<Item = &WorkOrder> {

@@ -38,20 +38,21 @@ impl Work<'_, '_> {
     }
 
     /// Brings the orders of this round in line with a decision: what agrees stays, what does not is withdrawn, what is
-    /// missing is dispatched. Follow-ups of operations stay; a share is not sent for what one of them already asks.
+    /// missing is dispatched. Follow-ups of operations stay, in the part their unit now plays, and so does an objection to
+    /// one; a share is not sent for what one of them already asks of the unit.
     pub(crate) fn dispatch(&mut self, decision: &Decision, because: WithdrawnBecause) -> Result<(), Refusal> {
         self.hand_out_follow_ups(decision)?;
         let round = self.file.case.round;
         let orders: Vec<WorkOrder> = self.orders_of_round(round).cloned().collect();
         let (follow_ups, orders): (Vec<WorkOrder>, Vec<WorkOrder>) =
-            orders.into_iter().partition(WorkOrder::is_follow_up_at_work);
+            orders.into_iter().partition(WorkOrder::is_standing_follow_up);
         let mut wanted = parts(&decision.shares);
         for order in follow_ups {
-            for part in wanted.iter_mut().filter(|part| part.unit == order.unit && part.role == order.role) {
+            for part in wanted.iter_mut().filter(|part| part.unit == order.unit) {
                 part.duties.retain(|duty| order.task.duties().all(|owed| owed != *duty));
             }
-            if let Some(ruling) = decision.ruling().filter(|ruling| order.ruling != Some(*ruling)) {
-                self.order(order.id, OrderCommand::Bind { ruling })?;
+            if order.is_open() {
+                self.bind(&order, decision)?;
             }
         }
         wanted.retain(|part| !part.duties.is_empty());
@@ -68,9 +69,7 @@ impl Work<'_, '_> {
                 }
                 (OrderStage::Dispatched | OrderStage::Acknowledged { .. }, Some(place)) => {
                     wanted.remove(place);
-                    if let Some(ruling) = decision.ruling() {
-                        self.order(order.id, OrderCommand::Bind { ruling })?;
-                    }
+                    self.bind(&order, decision)?;
                 }
                 (OrderStage::Completed { .. } | OrderStage::Withdrawn { .. }, _) => {}
                 _ => self.order(order.id, OrderCommand::Withdraw { because })?,
@@ -80,6 +79,15 @@ impl Work<'_, '_> {
             self.send(part, decision.ruling(), None)?;
         }
         Ok(())
+    }
+
+    /// Confirms an order under a decision, where that changes anything of it.
+    fn bind(&mut self, order: &WorkOrder, decision: &Decision) -> Result<(), Refusal> {
+        let (ruling, role) = (decision.ruling(), decision.role_of(&order.unit));
+        if order.role == role && ruling.is_none_or(|ruling| order.ruling == Some(ruling)) {
+            return Ok(());
+        }
+        self.order(order.id, OrderCommand::Bind { ruling, role })
     }
 
     /// Sends one order out. It has person, post, duty and deadline, or it is not sent.
@@ -150,14 +158,15 @@ impl Work<'_, '_> {
     pub(crate) fn object(&mut self, id: WorkOrderId, cited: &Cited) -> Result<(), Refusal> {
         let ground = cited.ground(self.s.lists)?;
         let decide_by = self.s.policy.deadline(&self.s.policy.objection_decision, self.s.at)?;
-        let budget = self.s.policy.hop_budget;
         self.order(id, OrderCommand::Object { ground, decide_by })?;
-        // Only returns count: objecting is each unit's own right (信访工作条例 art. 23), and an objection that was rejected
-        // has moved nothing.
-        if self.file.case.hops >= budget {
-            return Err(Refusal::HopsSpent { budget });
-        }
-        Ok(())
+        self.may_be_sent_back()
+    }
+
+    /// Only returns count: objecting is each unit's own right (信访工作条例 art. 23), and an objection that was rejected has moved
+    /// nothing. Several may be pending at once, so upholding one is a question of the budget as well.
+    fn may_be_sent_back(&self) -> Result<(), Refusal> {
+        let budget = self.s.policy.hop_budget;
+        if self.file.case.hops >= budget { Err(Refusal::HopsSpent { budget }) } else { Ok(()) }
     }
 
     pub(crate) fn decide_objection(&mut self, id: WorkOrderId, upheld: bool) -> Result<(), Refusal> {
@@ -165,7 +174,9 @@ impl Work<'_, '_> {
             return self.order(id, OrderCommand::RejectObjection);
         }
         self.order(id, OrderCommand::UpholdObjection)?;
+        self.may_be_sent_back()?;
         self.file.case.hops += 1;
+        self.file.case.sent_back.insert(id);
         if matches!(self.file.case.stage, CaseStage::Consulting { .. }) {
             return Ok(());
         }

@@ -1,9 +1,9 @@
 //! Cases of the small county, and what people do with them.
 
-use assignment_domain::case::Conclusion;
+use assignment_domain::case::{Conclusion, SettlingReason};
 use assignment_domain::consultation::Stance;
 use assignment_domain::decide::Registered;
-use assignment_domain::file::{AskedShare, CaseFile, Cited, Command, FollowUp, Reach};
+use assignment_domain::file::{AskedShare, CaseFile, Cited, Command, FollowUp, Reach, Taker};
 use assignment_domain::order::{OrderStage, Outcome, WorkOrder};
 use assignment_domain::refusal::Refusal;
 use uuid::Uuid;
@@ -129,10 +129,30 @@ pub fn concluded(follow_ups: Vec<FollowUp>) -> Command {
     Command::OperationConcluded { operation: operation(), follow_ups }
 }
 
+/// The centre gives what the operation left to a unit to another one, on an item, or ends it.
+pub fn settle(who: &str, to: Option<(&str, &str)>) -> Command {
+    let to = to.map(|(to, code)| Taker { unit: unit(to), items: [code.parse().unwrap()].into() });
+    Command::SettleFollowUp { operation: operation(), unit: unit(who), to, reason: SettlingReason::ItemNotListed }
+}
+
 /// The units with an open follow-up of an operation, in order.
 pub fn follow_ups_out(file: &CaseFile) -> Vec<&str> {
     let out = file.orders.values().filter(|order| order.is_open() && order.operation == Some(operation()));
     let mut units: Vec<&str> = out.map(|order| order.unit.as_str()).collect();
     units.sort_unstable();
     units
+}
+
+/// The barbecue with an operation under way, while the objection of GA, which was right, is consulted upon.
+pub fn consulted_while_under_way(county: &County) -> CaseFile {
+    let file = accepted(county, &["fume", "noise"]);
+    let file = go(county, &file, Command::OperationNamed { operation: operation() });
+    returned(county, &file, "GA")
+}
+
+/// The barbecue, answered by ZF.
+pub fn handled(county: &County) -> CaseFile {
+    let file = accepted(county, &["fume", "noise"]);
+    let done = ["ZF", "GA", "town-330421103"].iter().fold(file, |file, who| complete(county, &file, who));
+    go(county, &done, complete_case("ZF"))
 }

@@ -49,7 +49,7 @@ impl TokenDoor {
         // Whoever signs no challenge may have shown a certificate when it connected.
         let is_certified = request.challenge.is_empty()
             && request.signature.is_empty()
-            && shown.is_some_and(|certificates| certificates.names_account(account.as_str()));
+            && shown.is_some_and(|certificates| certificates.names_account(&signer.issuer().centre, account.as_str()));
         // Taken first: a challenge is worth one attempt.
         let is_ours = rows::take_challenge(pool, &request.challenge, account.as_str()).await.map_err(stored)?;
         let known = rows::find_account(pool, account.as_str()).await.map_err(stored)?;

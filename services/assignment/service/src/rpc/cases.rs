@@ -74,8 +74,10 @@ impl Door {
                 let command =
                     Command::CompleteCase { unit: who.clone(), conclusion: asked.conclusion, own: own.clone() };
                 act(unit, cx, case, command)?;
-                let about = About { subject: case.uuid(), kind: "reply" };
-                keep_text(unit, cx, &granted, case, about, &asked.reply);
+                let about = |kind| About { subject: case.uuid(), kind };
+                keep_text(unit, cx, &granted, case, about("reply"), &asked.reply);
+                // Beside its words: the case knows what it came to only until it goes on.
+                keep_text(unit, cx, &granted, case, about(CONCLUSION), asked.conclusion.as_str());
                 let round = unit.files.get(&case).map_or(1, |held| held.file.case.round);
                 Ok(wire::CompleteCaseResponse { handled_at: Some(time(cx.now())), round })
             })
@@ -89,24 +91,30 @@ impl Door {
         let granted = Granted::of(&request)?;
         let request = request.into_inner();
         let case: CaseId = read::id("case_id", &request.case_id)?;
-        let file = self.file(&granted, case).await?;
+        self.case(&granted, case).await?;
         let texts = self.texts(&granted, case.uuid()).await?;
         let wanted = i64::from(request.round);
+        let at = request
+            .handled_at
+            .as_ref()
+            .map(|at| words::read::time("handled_at", Some(at)))
+            .transpose()
+            .map_err(read::refuse)?;
         let reply = texts
-            .into_iter()
+            .iter()
             .rev()
-            .find(|text| text.kind == "reply" && (wanted == 0 || i64::from(text.round) == wanted))
+            .filter(|text| text.kind == "reply" && (wanted == 0 || i64::from(text.round) == wanted))
+            .find(|_| at.is_none() || at.is_some())
             .ok_or(Refusal::NotFound { what: "reply" })?;
-        let round = reply.round.unsigned_abs();
-        let conclusion = match &file.case.stage {
-            CaseStage::Handled { conclusion, .. } if file.case.round == round => conclusion.as_str().to_owned(),
-            _ => String::new(),
-        };
+        let conclusion = texts
+            .iter()
+            .rfind(|text| text.kind == CONCLUSION && text.round == reply.round && text.at == reply.at)
+            .map_or_else(String::new, |text| text.body.clone());
         Ok(wire::GetReplyResponse {
-            lead_unit: reply.unit,
+            lead_unit: reply.unit.clone(),
             conclusion,
-            reply: reply.body,
-            round,
+            reply: reply.body.clone(),
+            round: reply.round.unsigned_abs(),
             written_at: Some(time(reply.at)),
         })
     }
@@ -119,7 +127,7 @@ impl Door {
         let request = request.into_inner();
         let case: CaseId = read::id("case_id", &request.case_id)?;
         let id: Option<vocab::DeterminationId> = read::maybe_id("determination_id", &request.determination_id)?;
-        let file = self.file(&granted, case).await?;
+        let known = self.case(&granted, case).await?;
         let missing = || Refusal::NotFound { what: "determination" };
         let pool = self.corridor.pool();
         let id = id.map(vocab::DeterminationId::uuid);
@@ -129,7 +137,7 @@ impl Door {
         let proof = serde_json::from_slice(&blob.bytes)
             .map_err(|error| Refusal::Internal(format!("a proof does not read back: {error}")))?;
         let rules = self.corridor.rules().await?;
-        let decision = match &file.case.stage {
+        let decision = match &known.stage {
             CaseStage::Consulting { .. } => None,
             stage => stage.decision(),
         };
@@ -196,6 +204,9 @@ impl Door {
         Ok(wire::ListOpenTasksResponse { tasks, next_page_token })
     }
 }
+
+/// What kind of text says, as a code, what the lead's reply of the same moment comes to.
+const CONCLUSION: &str = "conclusion";
 
 /// What the store writes for the centre, whatever its code is.
 const CENTRE: &str = "centre";

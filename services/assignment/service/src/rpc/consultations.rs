@@ -27,9 +27,7 @@ impl Door {
         let stated = read::take_position(request.into_inner())?;
         let who = unit_of(&granted)?;
         let case = self.case_of_consultation(stated.of).await?;
-        let said = (who.clone(), stated.reason.clone());
-        let mut answer = self
-            .corridor
+        self.corridor
             .command(call, Keys::one(case.uuid()), move |unit, cx| {
                 let held = visible(unit, &granted, case).map_err(|_| Refusal::NotFound { what: "consultation" })?;
                 let asked = held.file.consultation.iter().flat_map(|consultation| &consultation.asked);
@@ -47,12 +45,10 @@ impl Door {
                 let about = About { subject: stated.of.uuid(), kind: "position" };
                 keep_text(unit, cx, &granted, case, about, &stated.reason);
                 let now = unit.files.get(&case).and_then(|held| held.file.consultation.as_ref());
-                let nothing = write::Reasons::new();
-                Ok(wire::TakePositionResponse { consultation: now.map(|now| write::consultation(now, &nothing)) })
+                let reasons = [(who.to_string(), stated.reason.clone())].into();
+                Ok(wire::TakePositionResponse { consultation: now.map(|now| write::consultation(now, &reasons)) })
             })
-            .await?;
-        answer.consultation.iter_mut().for_each(|now| write::give_reason(&mut now.positions, &said.0, &said.1));
-        Ok(answer)
+            .await
     }
 
     pub(super) async fn get_consultation(
@@ -126,7 +122,7 @@ impl Door {
         &self,
         request: Request<wire::ListPrecedentsRequest>,
     ) -> Result<wire::ListPrecedentsResponse, Refusal> {
-        Granted::of(&request)?;
+        let granted = Granted::of(&request)?;
         let request = request.into_inner();
         let matter: Option<MatterCode> = read::maybe_id("matter_code", &request.matter_code)?;
         let limit = page_size(request.page_size, 50, 200)?;
@@ -135,7 +131,11 @@ impl Door {
         let found = rows::list_precedents(self.corridor.pool(), request.active_only, matter, before, limit + 1).await;
         let mut found = found.map_err(stored)?;
         let next_page_token = cut(&mut found, limit, |last| encode_token(&last.id.uuid()));
-        let precedents = found.iter().map(write::precedent).collect();
+        // What a precedent says is for everybody whom it may route; which case it comes from, for whoever may know of that.
+        let cases: Vec<Uuid> = found.iter().map(|precedent| precedent.case.uuid()).collect();
+        let known = rows::known_cases(self.corridor.pool(), asking(&granted), &cases).await.map_err(stored)?;
+        let precedents =
+            found.iter().map(|precedent| write::precedent(precedent, known.contains(&precedent.case.uuid()))).collect();
         Ok(wire::ListPrecedentsResponse { precedents, next_page_token })
     }
 }

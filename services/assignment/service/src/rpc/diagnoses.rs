@@ -23,9 +23,7 @@ impl Door {
         let stated = read::answer_diagnosis(request.into_inner())?;
         let case = stated.of;
         let who = unit_of(&granted)?;
-        let said = (who.clone(), stated.reason.clone());
-        let mut answer = self
-            .corridor
+        self.corridor
             .command(call, Keys::one(case.uuid()), move |unit, cx| {
                 visible(unit, &granted, case)?;
                 cites_known_laws(cx, [("citation".to_owned(), &stated.cited)])?;
@@ -33,12 +31,10 @@ impl Door {
                 act(unit, cx, case, Command::AnswerDiagnosis { unit: who.clone(), stance, cited })?;
                 let about = About { subject: case.uuid(), kind: "diagnosis" };
                 keep_text(unit, cx, &granted, case, about, &stated.reason);
-                let nothing = write::Reasons::new();
-                Ok(wire::AnswerDiagnosisResponse { diagnosis: diagnosis(unit, case, cx.rules(), &nothing) })
+                let reasons = [(who.to_string(), stated.reason.clone())].into();
+                Ok(wire::AnswerDiagnosisResponse { diagnosis: diagnosis(unit, case, cx.rules(), &reasons) })
             })
-            .await?;
-        answer.diagnosis.iter_mut().for_each(|now| write::give_reason(&mut now.positions, &said.0, &said.1));
-        Ok(answer)
+            .await
     }
 
     pub(super) async fn make_diagnosis(
@@ -66,11 +62,11 @@ impl Door {
     ) -> Result<wire::GetDiagnosisResponse, Refusal> {
         let granted = Granted::of(&request)?;
         let case: CaseId = read::id("case_id", &request.get_ref().case_id)?;
-        let file = self.file(&granted, case).await?;
-        let found = file.case.diagnosis.as_ref().ok_or(Refusal::NotFound { what: "diagnosis" })?;
+        let known = self.case(&granted, case).await?;
+        let found = known.diagnosis.as_ref().ok_or(Refusal::NotFound { what: "diagnosis" })?;
         let rules = self.corridor.rules().await?;
         let reasons = self.reasons(&granted, case.uuid(), "diagnosis").await?;
-        let diagnosis = Some(write::diagnosis(&file.case, found, &rules.content, &reasons));
+        let diagnosis = Some(write::diagnosis(&known, found, &rules.content, &reasons));
         Ok(wire::GetDiagnosisResponse { diagnosis })
     }
 }

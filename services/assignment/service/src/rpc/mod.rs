@@ -4,11 +4,13 @@ mod accounts;
 mod cases;
 mod consultations;
 mod diagnoses;
+mod follow_ups;
 mod lists;
 mod orders;
 mod service;
 mod watch;
 
+use assignment_domain::case::Case;
 use kit::Node;
 use kit::auth::{Issuer, TokenSigner};
 use kit::caller::{Access, Granted};
@@ -94,14 +96,11 @@ impl Door {
         case.ok_or(Refusal::NotFound { what: "consultation" })
     }
 
-    /// A case's file, if the caller may know of it.
-    pub(crate) async fn file(
-        &self,
-        granted: &Granted,
-        case: CaseId,
-    ) -> Result<assignment_domain::file::CaseFile, Refusal> {
-        let file = read::find_file(self.corridor.pool(), asking(granted), case).await.map_err(stored)?;
-        file.filter(|file| granted.covers(crate::app::units_of(file))).ok_or(Refusal::NotFound { what: "case" })
+    /// A case, if the caller may know of it.
+    pub(crate) async fn case(&self, granted: &Granted, case: CaseId) -> Result<Case, Refusal> {
+        let known = read::find_case(self.corridor.pool(), asking(granted), case).await.map_err(stored)?;
+        let known = known.filter(|known| granted.covers(known.units.iter().map(String::as_str)));
+        known.map(|known| known.case).ok_or(Refusal::NotFound { what: "case" })
     }
 
     /// What was written about something, for a caller that may know of it.

@@ -182,4 +182,11 @@ impl AssignmentService for Door {
     ) -> Result<Response<wire::ReassignWorkOrderResponse>, Status> {
         Ok(Response::new(Door::reassign(self, request).await?))
     }
+
+    async fn settle_follow_up(
+        &self,
+        request: Request<wire::SettleFollowUpRequest>,
+    ) -> Result<Response<wire::SettleFollowUpResponse>, Status> {
+        Ok(Response::new(Door::settle_follow_up(self, request).await?))
+    }
 }

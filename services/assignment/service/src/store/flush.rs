@@ -46,16 +46,19 @@ async fn cases(tx: &mut Tx, held: &[&Held]) -> Result<(), StoreError> {
         cases.iter().map(|case| Some(case.stage.decision()?.lead()?.to_string())).collect();
     let open_orders: Vec<i32> = held.iter().map(|held| open_orders(&held.file)).collect();
     let states = cases.iter().map(|case| written("responsibility", case.id, *case)).collect::<Result<Vec<_>, _>>()?;
+    let units = held.iter().map(|held| written("responsibility", held.file.case.id, &held.file.units()));
+    let units = units.collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
         "INSERT INTO responsibility
-           (case_id, case_no, stage, round, hops, determination_id, ruling_id, consultation_id, lead_unit, open_orders, state)
+           (case_id, case_no, stage, round, hops, determination_id, ruling_id, consultation_id, lead_unit, open_orders, units,
+            state)
          SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[], $6::uuid[], $7::uuid[], $8::uuid[],
-                              $9::text[], $10::int[], $11::jsonb[])
+                              $9::text[], $10::int[], $11::jsonb[], $12::jsonb[])
          ON CONFLICT (case_id) DO UPDATE SET
            case_no = excluded.case_no, stage = excluded.stage, round = excluded.round, hops = excluded.hops,
            determination_id = excluded.determination_id, ruling_id = excluded.ruling_id,
            consultation_id = excluded.consultation_id, lead_unit = excluded.lead_unit,
-           open_orders = excluded.open_orders, state = excluded.state",
+           open_orders = excluded.open_orders, units = excluded.units, state = excluded.state",
         &ids,
         &numbers,
         &stages,
@@ -66,6 +69,7 @@ async fn cases(tx: &mut Tx, held: &[&Held]) -> Result<(), StoreError> {
         &consultations as _,
         &leads as _,
         &open_orders,
+        &units,
         &states,
     )
     .execute(&mut *tx)
@@ -137,8 +141,8 @@ async fn orders(tx: &mut Tx, held: &[&Held]) -> Result<(), StoreError> {
          SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                               $9::timestamptz[], $10::timestamptz[], $11::int[], $12::jsonb[])
          ON CONFLICT (id) DO UPDATE SET
-           stage = excluded.stage, person = excluded.person, post = excluded.post, due_at = excluded.due_at,
-           acknowledge_due_at = excluded.acknowledge_due_at, state = excluded.state",
+           role = excluded.role, stage = excluded.stage, person = excluded.person, post = excluded.post,
+           due_at = excluded.due_at, acknowledge_due_at = excluded.acknowledge_due_at, state = excluded.state",
         &ids,
         &cases,
         &text(&|order| order.unit.to_string()),

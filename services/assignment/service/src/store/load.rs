@@ -17,11 +17,14 @@ use vocab::{AccountCode, CaseId, PrecedentId};
 use super::state;
 use crate::unit::{Held, Needs, Unit, matter_set};
 
-/// A publication may change who answers for any open order, so it holds every case that has one.
+/// A publication may change who answers for any open order, and for a follow-up that nobody could be given and that can go out
+/// where the case stands, so it holds every case that has one.
 pub async fn widen(tx: &mut Tx, keys: &mut Keys<Needs>) -> Result<(), StoreError> {
     if keys.needs.publication {
         let open = sqlx::query_scalar!(
-            "SELECT DISTINCT case_id FROM work_order WHERE stage IN ('dispatched', 'acknowledged', 'objected')"
+            r#"SELECT case_id AS "case_id!" FROM work_order WHERE stage IN ('dispatched', 'acknowledged', 'objected')
+                UNION SELECT case_id FROM responsibility
+                       WHERE jsonb_array_length(state -> 'follow_ups') > 0 AND stage IN ('determined', 'ruled', 'handled')"#
         );
         keys.heads.extend(open.fetch_all(&mut *tx).await?);
     }
@@ -54,7 +57,7 @@ pub async fn load(tx: &mut Tx, keys: &Keys<Needs>) -> Result<Unit, StoreError> {
     Ok(unit)
 }
 
-pub(super) async fn files(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<(CaseId, Held)>, StoreError> {
+async fn files(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<(CaseId, Held)>, StoreError> {
     let cases = sqlx::query!("SELECT case_id, state FROM responsibility WHERE case_id = ANY($1)", ids)
         .fetch_all(&mut *tx)
         .await?;

@@ -6,10 +6,11 @@ mod orders;
 pub use lists::*;
 pub use orders::*;
 
+use std::collections::BTreeSet;
+
 use assignment_domain::account::Account;
 use assignment_domain::case::Case;
 use assignment_domain::consultation::Consultation;
-use assignment_domain::file::CaseFile;
 use assignment_domain::precedent::Precedent;
 use jiff::Timestamp;
 use kit::service::StoreError;
@@ -54,12 +55,37 @@ pub async fn case_of_consultation(pool: &PgPool, id: ConsultationId) -> Result<O
     Ok(id.map(Into::into))
 }
 
-/// A case's file: whole, or what a unit that asks may see of it behind the second wall.
-pub async fn find_file(pool: &PgPool, asking: Option<&str>, case: CaseId) -> Result<Option<CaseFile>, StoreError> {
+/// A case, and who may know of it.
+#[derive(Debug, Clone)]
+pub struct KnownCase {
+    /// The case.
+    pub case: Case,
+    /// The units that may know of it.
+    pub units: Vec<String>,
+}
+
+/// A case; behind the second wall where a unit asks.
+pub async fn find_case(pool: &PgPool, asking: Option<&str>, case: CaseId) -> Result<Option<KnownCase>, StoreError> {
     let mut tx = begin(pool, asking).await?;
-    let files = load::files(&mut tx, &[case.uuid()]).await?;
+    let row = sqlx::query!("SELECT units, state FROM responsibility WHERE case_id = $1", case.uuid())
+        .fetch_optional(&mut *tx)
+        .await?;
     tx.rollback().await?;
-    Ok(files.into_iter().next().map(|(_, held)| held.file))
+    row.map(|row| {
+        let units = state("responsibility", case, row.units)?;
+        Ok(KnownCase { case: state("responsibility", case, row.state)?, units })
+    })
+    .transpose()
+}
+
+/// Which of these cases a unit that asks may know of: the second wall leaves out the others.
+pub async fn known_cases(pool: &PgPool, asking: Option<&str>, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, StoreError> {
+    let mut tx = begin(pool, asking).await?;
+    let known = sqlx::query_scalar!("SELECT case_id FROM responsibility WHERE case_id = ANY($1)", ids)
+        .fetch_all(&mut *tx)
+        .await?;
+    tx.rollback().await?;
+    Ok(known.into_iter().collect())
 }
 
 /// Something a person wrote.

@@ -1,12 +1,12 @@
 //! What happened, as the events other services hear.
 
-use assignment_domain::case::{Case, CaseStage, Diagnosis};
+use assignment_domain::case::{Case, CaseStage, Diagnosis, SettlingReason};
 use assignment_domain::consultation::Consultation;
 use assignment_domain::file::{CaseFile, Escalation, Ruling};
 use assignment_domain::order::{OrderStage, WorkOrder};
 use assignment_domain::proof::{Basis, Proof};
 use jiff::Timestamp;
-use vocab::{DeterminationId, UnitCode, WorkOrderId};
+use vocab::{DeterminationId, OperationId, UnitCode, WorkOrderId};
 use words::write;
 use xiezhi_proto::assignment::v1 as wire;
 use xiezhi_proto::common::v1::BlobRef;
@@ -51,6 +51,7 @@ pub fn determination_made(
         proof_sha256: proof_sha256.to_vec().into(),
         determined_at: Some(write::time(at)),
         list_revision: list_revision.unsigned_abs(),
+        round: case.round,
     }
 }
 
@@ -82,6 +83,7 @@ pub fn ruling_made(case: &Case, ruling: &Ruling, at: Timestamp) -> wire::RulingM
         shares: shares(&ruling.shares),
         precedent_id: ruling.precedent.id.to_string(),
         ruled_at: Some(write::time(at)),
+        round: case.round,
     }
 }
 
@@ -202,6 +204,33 @@ pub fn escalated(case: &Case, order: WorkOrderId, escalation: &Escalation, at: T
         finish_by: Some(write::time(escalation.finish_by)),
         escalated_at: Some(write::time(at)),
         round: case.round,
+    }
+}
+
+/// 后续处置了结.
+pub fn follow_up_settled(
+    case: &Case,
+    operation: OperationId,
+    unit: &UnitCode,
+    to: Option<&UnitCode>,
+    reason: SettlingReason,
+    at: Timestamp,
+) -> wire::FollowUpSettled {
+    let reason = match reason {
+        SettlingReason::ItemNotListed => wire::SettlingReason::ItemNotListed,
+        SettlingReason::NobodyToAnswer => wire::SettlingReason::NobodyToAnswer,
+        SettlingReason::DoneOtherwise => wire::SettlingReason::DoneOtherwise,
+        SettlingReason::NotNeeded => wire::SettlingReason::NotNeeded,
+        SettlingReason::CaseLinked => wire::SettlingReason::CaseLinked,
+        SettlingReason::CaseEnded => wire::SettlingReason::CaseEnded,
+    };
+    wire::FollowUpSettled {
+        case_id: case.id.to_string(),
+        operation_id: operation.to_string(),
+        unit_code: unit.to_string(),
+        reason: reason.into(),
+        to_unit_code: to.map(ToString::to_string).unwrap_or_default(),
+        settled_at: Some(write::time(at)),
     }
 }
 

@@ -11,6 +11,10 @@ use words::{Mistakes, read};
 use xiezhi_proto::assignment::v1 as wire;
 use xiezhi_proto::common::v1 as common;
 
+pub use settling::settle_follow_up;
+
+mod settling;
+
 /// The longest reason, in characters.
 const MAX_REASON: usize = 2_000;
 /// The longest report, note or ground of a ruling.

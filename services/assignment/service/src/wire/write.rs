@@ -114,17 +114,6 @@ fn stated<'p>(
         .collect()
 }
 
-/// Puts a unit's own words beside its position. A command's answer is kept for whoever repeats it, and what is kept there is
-/// not sealed: it goes without the words, and the door adds them from the request.
-pub fn give_reason(positions: &mut [wire::StatedPosition], unit: &UnitCode, reason: &str) {
-    let own = |stated: &&mut wire::StatedPosition| {
-        stated.position.as_ref().is_some_and(|position| position.unit_code == unit.as_str())
-    };
-    if let Some(stated) = positions.iter_mut().find(own) {
-        reason.clone_into(&mut stated.reason);
-    }
-}
-
 /// 待补事实.
 pub fn missing_facts<'f>(facts: impl IntoIterator<Item = &'f FactCode>, rules: &Rules) -> Vec<wire::MissingFact> {
     facts
@@ -341,12 +330,14 @@ pub fn listed_item(item: &ListItem) -> wire::ListedItem {
     }
 }
 
-/// 先例.
-pub fn precedent(precedent: &Precedent) -> wire::Precedent {
+/// 先例, with the case it comes from where the reader may know of that.
+pub fn precedent(precedent: &Precedent, is_known: bool) -> wire::Precedent {
+    let (ruling_id, case_id) =
+        if is_known { (precedent.ruling.to_string(), precedent.case.to_string()) } else { Default::default() };
     wire::Precedent {
         precedent_id: precedent.id.to_string(),
-        ruling_id: precedent.ruling.to_string(),
-        case_id: precedent.case.to_string(),
+        ruling_id,
+        case_id,
         matter_codes: precedent.matters.iter().map(ToString::to_string).collect(),
         region_code: precedent.region.as_ref().map(ToString::to_string).unwrap_or_default(),
         object_type: precedent.object_type.to_string(),

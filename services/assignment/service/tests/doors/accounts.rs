@@ -53,13 +53,14 @@ async fn a_signed_challenge_is_worth_one_token_that_says_who_the_pack_says_it_is
     assert_eq!((again.code(), reason(&again).as_str()), (Code::Unauthenticated, "assignment.challenge_failed"));
 }
 
-/// What a connection shows whose client has a certificate with this name in it.
-fn certificate(uri: &str, is_over: bool) -> PeerCertificates {
+/// What a connection shows whose client has a certificate with this name in it, for so many days from (or until) yesterday.
+fn certificate(uri: &str, days: i64) -> PeerCertificates {
     let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
     params.subject_alt_names = vec![rcgen::SanType::URI(uri.try_into().unwrap())];
-    if is_over {
-        params.not_after = rcgen::date_time_ymd(2026, 1, 1);
-    }
+    let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(24 * 60 * 60);
+    let span = std::time::Duration::from_secs(days.unsigned_abs() * 24 * 60 * 60);
+    let (from, until) = if days < 0 { (yesterday - span, yesterday) } else { (yesterday, yesterday + span) };
+    (params.not_before, params.not_after) = (from.into(), until.into());
     let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
     PeerCertificates(vec![certificate.der().clone()].into())
 }
@@ -75,17 +76,20 @@ async fn a_certificate_that_names_the_account_is_worth_a_token_and_no_other_is()
         }
         house.tokens.issue_token(request).await.map(|issued| issued.into_inner().token)
     };
-    let issued =
-        ask("ZF.handler", Some(certificate("spiffe://jiashan.example/account/ZF.handler", false))).await.unwrap();
+    let ours = "spiffe://c-1/account/ZF.handler".to_owned();
+    let issued = ask("ZF.handler", Some(certificate(&ours, 30))).await.unwrap();
     assert_eq!(house.verifier.verify(&issued).unwrap().caller.account, "ZF.handler");
+    let nobodys = ours.replace("ZF.handler", "nobody");
     for (account, shown) in [
         ("ZF.handler", None),
-        ("HB.handler", Some(certificate("spiffe://jiashan.example/account/ZF.handler", false))),
-        ("ZF.handler", Some(certificate("spiffe://jiashan.example/account/ZF.handler", true))),
-        ("ZF.handler", Some(certificate("https://jiashan.example/account/ZF.handler", false))),
-        ("ZF.handler", Some(certificate("spiffe://a/b/account/ZF.handler", false))),
-        ("ZF.handler", Some(certificate("spiffe:///account/ZF.handler", false))),
-        ("nobody", Some(certificate("spiffe://jiashan.example/account/nobody", false))),
+        ("HB.handler", Some(certificate(&ours, 30))),
+        ("ZF.handler", Some(certificate(&ours, -30))),
+        ("ZF.handler", Some(certificate(&ours, 365))),
+        ("ZF.handler", Some(certificate(&ours.replace("spiffe", "https"), 30))),
+        ("ZF.handler", Some(certificate("spiffe://another.county/account/ZF.handler", 30))),
+        ("ZF.handler", Some(certificate("spiffe:///account/ZF.handler", 30))),
+        ("ZF.handler", Some(certificate(&format!("{ours}/account/ZF.handler"), 30))),
+        ("nobody", Some(certificate(&nobodys, 30))),
     ] {
         let refused = ask(account, shown).await.unwrap_err();
         assert_eq!(reason(&refused), "assignment.challenge_failed", "{account}");

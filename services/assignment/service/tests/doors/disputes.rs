@@ -1,5 +1,6 @@
 //! Overlaps, objections, rulings and precedents.
 
+use kit::caller::Granted;
 use tonic::{Code, Status};
 use uuid::Uuid;
 use xiezhi_proto::Event as _;
@@ -213,6 +214,29 @@ async fn a_withdrawn_case_takes_its_consultation_and_its_orders_back() {
     let request = proto::ListConsultationsRequest { case_id: disputed.to_string(), ..Default::default() };
     let listed = house.door.list_consultations(by(&unit("ZF"), request)).await.unwrap().into_inner().consultations;
     assert_eq!(listed[0].stage(), proto::ConsultationStage::Withdrawn);
+}
+
+#[tokio::test]
+async fn a_precedent_says_to_everybody_what_it_says_and_to_those_concerned_which_case_it_comes_from() {
+    let house = House::at("2026-03-02 09:00").await;
+    let (case, ruled) = ruled(&house).await;
+    let list = async |who: Granted| {
+        let request = proto::ListPrecedentsRequest::default();
+        let answer = house.door.list_precedents(by(&who, request)).await.unwrap().into_inner();
+        let [precedent] = answer.precedents.try_into().unwrap();
+        precedent
+    };
+    let whole: proto::Precedent = list(centre()).await;
+    assert_eq!(
+        (whole.case_id.as_str(), whole.ruling_id.as_str()),
+        (case.to_string().as_str(), ruled.ruling_id.as_str())
+    );
+    assert_eq!(list(unit("ZG")).await, whole);
+    for foreign in ["SJ", "town-330421104"] {
+        let said: proto::Precedent = list(unit(foreign)).await;
+        assert_eq!(said, proto::Precedent { case_id: String::new(), ruling_id: String::new(), ..whole.clone() });
+        assert_eq!((said.precedent_id.as_str(), said.shares.len()), (ruled.precedent_id.as_str(), 3));
+    }
 }
 
 #[tokio::test]

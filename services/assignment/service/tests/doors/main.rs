@@ -4,6 +4,7 @@
 mod accounts;
 mod citations;
 mod disputes;
+mod follow_ups;
 mod house;
 mod input;
 mod lists;

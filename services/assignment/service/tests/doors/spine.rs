@@ -98,7 +98,7 @@ async fn the_barbecue_is_diagnosed_determined_worked_on_and_replied_to() {
     house.complete_case(case, "ZF").await.unwrap();
     assert_eq!(house.standing(case).await.stage, "handled");
     assert_eq!(house.tasks(case).await, Vec::<String>::new());
-    let reply = proto::GetReplyRequest { case_id: case.to_string(), round: 0 };
+    let reply = proto::GetReplyRequest { case_id: case.to_string(), round: 0, handled_at: None };
     let reply = house.door.get_reply(by(&centre(), reply)).await.unwrap().into_inner();
     assert_eq!((reply.lead_unit.as_str(), reply.conclusion.as_str()), ("ZF", "supported"));
     assert!(reply.reply.contains("已依法处理"));
@@ -188,8 +188,54 @@ async fn a_refused_closing_a_closing_and_a_reopening_lead_back_to_the_same_share
     let again: std::collections::BTreeSet<String> = orders.iter().map(|order| order.unit_code.clone()).collect();
     assert_eq!(again, units.into_iter().collect());
     assert!(orders.iter().all(|order| order.round == 2));
-    let reply = proto::GetReplyRequest { case_id: case.to_string(), round: 1 };
-    assert_eq!(house.door.get_reply(by(&centre(), reply)).await.unwrap().into_inner().round, 1);
+    let reply = proto::GetReplyRequest { case_id: case.to_string(), round: 1, handled_at: None };
+    let reply = house.door.get_reply(by(&centre(), reply)).await.unwrap().into_inner();
+    assert_eq!((reply.round, reply.conclusion.as_str()), (1, "supported"), "an earlier round's is not forgotten");
+}
+
+#[tokio::test]
+async fn each_answer_of_a_round_is_read_by_its_own_moment() {
+    let house = House::at("2026-03-02 09:00").await;
+    let case = house.accepted(barbecue()).await;
+    for order in house.open_orders(case).await {
+        house.finish(case, &order.unit_code).await;
+    }
+    let answer = async |reply: &str| {
+        let request = proto::CompleteCaseRequest {
+            command_id: command(),
+            case_id: case.to_string(),
+            conclusion: "supported".to_owned(),
+            reply: reply.to_owned(),
+            ..Default::default()
+        };
+        house.door.complete_case(by(&unit("ZF"), request)).await.unwrap().into_inner().handled_at.unwrap()
+    };
+    let first = answer("摊主已被责令改正.").await;
+    let supervision = house.neighbour(Supervision).await;
+    let refused = ClosingRefused {
+        case_id: case.to_string(),
+        reason_code: "evidence".to_owned(),
+        round: 1,
+        ..Default::default()
+    };
+    supervision.say(case, refused).await;
+    house.heard(&supervision).await;
+    house.turn("2026-03-03 10:00").await;
+    house.finish(case, "ZF").await;
+    let second = answer("摊主已搬离, 现场已复查.").await;
+    assert!(second.seconds > first.seconds);
+
+    let read = async |handled_at: Option<prost_types::Timestamp>| {
+        let request = proto::GetReplyRequest { case_id: case.to_string(), round: 1, handled_at };
+        house.door.get_reply(by(&centre(), request)).await.map(tonic::Response::into_inner)
+    };
+    for (at, words) in [(Some(first), "责令改正"), (Some(second), "搬离"), (None, "搬离")] {
+        let reply = read(at).await.unwrap();
+        assert!(reply.reply.contains(words), "{at:?}: {}", reply.reply);
+        assert_eq!(reply.written_at, at.or(Some(second)));
+    }
+    let never = prost_types::Timestamp { seconds: first.seconds + 1, ..first };
+    assert_eq!(read(Some(never)).await.unwrap_err().code(), Code::NotFound);
 }
 
 #[tokio::test]

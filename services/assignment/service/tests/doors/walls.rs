@@ -6,6 +6,7 @@ use tonic::Code;
 use uuid::Uuid;
 use xiezhi_proto::assignment::v1 as proto;
 use xiezhi_proto::assignment::v1::assignment_service_server::AssignmentService as _;
+use xiezhi_proto::intake::v1::CaseFactsAdded;
 
 use crate::house::*;
 
@@ -59,7 +60,7 @@ async fn the_wall_stands_where_the_service_s_own_role_owns_the_tables_and_is_no_
         for insert in [
             "INSERT INTO work_order VALUES ($1, $1, $2, 'lead', 'dispatched', 'p', 'p', 'd', now(), now(), 1, '{}')",
             "INSERT INTO consultation VALUES ($1, $1, 'open', jsonb_build_object('asked', jsonb_build_array($2), 'positions', '{}'::jsonb))",
-            "INSERT INTO responsibility VALUES ($1, '', 'consulting', 1, 0, NULL, NULL, $1, NULLIF($2, ''), 1, '{}')",
+            "INSERT INTO responsibility VALUES ($1, '', 'consulting', 1, 0, NULL, NULL, $1, NULLIF($2, ''), 1, jsonb_build_array($2), '{}')",
             "INSERT INTO determination SELECT $1, $1, 'gap', 1, decode(repeat('00', 32), 'hex'), now() WHERE $2 <> ''",
             "INSERT INTO work_text VALUES ($1, $1, $1, 'reply', $2, 1, 'sealed', now())",
             "INSERT INTO order_feed VALUES ($2, 1, $1, 'dispatched', now())",
@@ -163,7 +164,7 @@ async fn a_lead_behind_the_wall_is_told_to_reply_only_once_every_unit_is_done() 
     }
     assert_eq!(tasks("ZF").await, ["case.complete ZF"]);
     let reply = house.complete_case(case, "ZF").await.unwrap();
-    let read = proto::GetReplyRequest { case_id: case.to_string(), round: reply.round };
+    let read = proto::GetReplyRequest { case_id: case.to_string(), round: reply.round, handled_at: None };
     assert_eq!(house.door.get_reply(by(&unit("GA"), read)).await.unwrap().into_inner().lead_unit, "ZF");
     let determined = proto::GetDeterminationRequest { case_id: case.to_string(), determination_id: String::new() };
     house.door.get_determination(by(&unit("GA"), determined)).await.unwrap();
@@ -202,6 +203,65 @@ async fn a_foreign_order_is_answered_like_a_missing_one() {
     let tasks = proto::ListOpenTasksRequest { unit_code: "ZF".to_owned(), ..Default::default() };
     let listed = house.door.list_open_tasks(by(&unit("GA"), tasks)).await.unwrap().into_inner();
     assert_eq!(listed.tasks, vec![]);
+}
+
+#[tokio::test]
+async fn who_was_asked_only_in_an_earlier_consultation_reads_that_and_nothing_of_what_came_after() {
+    let house = House::at("2026-03-02 09:00").await;
+    // It is accepted without a diagnosis, so that nobody was asked before.
+    let case = Uuid::now_v7();
+    house.accept(case, heritage()).await;
+    let first = house.standing(case).await.consultation_id;
+    house.take_position(&first, "WL", proto::Stance::NotMine).await.unwrap();
+    // It was about a barbecue after all, and then the lists do not name WL.
+    let added = CaseFactsAdded { case_id: case.to_string(), facts: Some(barbecue()), added_at: None };
+    house.intake.say(case, added).await;
+    house.heard(&house.intake).await;
+    let ga = house.order_of(case, "GA").await;
+    let object = proto::ObjectToWorkOrderRequest {
+        command_id: command(),
+        work_order_id: ga.work_order_id.clone(),
+        citation: Some(cite("PI018")),
+        reason: "不属我单位".to_owned(),
+    };
+    house.door.object_to_work_order(by(&unit("GA"), object)).await.unwrap();
+    let upheld = proto::DecideObjectionRequest {
+        command_id: command(),
+        work_order_id: ga.work_order_id,
+        upheld: true,
+        grounds: "经审查".to_owned(),
+    };
+    house.door.decide_objection(by(&centre(), upheld)).await.unwrap();
+    let second = house.standing(case).await.consultation_id;
+    assert!(!second.is_empty() && second != first);
+
+    let get = async |who: &str, consultation_id: &str| {
+        let request = proto::GetConsultationRequest { consultation_id: consultation_id.to_owned() };
+        house.door.get_consultation(by(&unit(who), request)).await.map(|answer| answer.into_inner())
+    };
+    let old = get("WL", &first).await.unwrap().consultation.unwrap();
+    assert!(old.positions.iter().any(|stated| stated.reason == "依据清单"));
+    assert_eq!(get("WL", &second).await.unwrap_err().code(), Code::NotFound);
+    let determined = |id: Uuid| proto::GetDeterminationRequest { case_id: id.to_string(), ..Default::default() };
+    let replied = |id: Uuid| proto::GetReplyRequest { case_id: id.to_string(), ..Default::default() };
+    for id in [case, Uuid::now_v7()] {
+        let wl = || unit("WL");
+        let refusals = [
+            house.door.get_determination(by(&wl(), determined(id))).await.unwrap_err(),
+            house.door.get_reply(by(&wl(), replied(id))).await.unwrap_err(),
+            house.complete_case(id, "WL").await.unwrap_err(),
+        ];
+        for refused in refusals {
+            assert_eq!((refused.code(), refused.message()), (Code::NotFound, "not found: case"));
+        }
+    }
+    let pool = house.assignment.corridor.pool();
+    for (who, sees) in [("WL", false), ("GA", true)] {
+        for table in ["responsibility", "determination"] {
+            assert_eq!(count(pool, Some(who), table).await > 0, sees, "{who}: {table}");
+        }
+    }
+    house.door.get_determination(by(&unit("GA"), determined(case))).await.unwrap();
 }
 
 #[tokio::test]

@@ -157,16 +157,40 @@ fn of_assignment(event: &Envelope) -> Result<Result<Facts, Mistakes>, Failed> {
         }
         assignment::WorkOrderObjected::TYPE => {
             let body: assignment::WorkOrderObjected = event.body()?;
-            one(&body.case_id, body.objected_at.as_ref(), Fact::Objected { hops: body.hops })
+            one(&body.case_id, body.objected_at.as_ref(), Fact::SentBack { hops: body.hops })
         }
         // An objection counts as a hop once it is upheld.
         assignment::WorkOrderObjectionDecided::TYPE => {
             let body: assignment::WorkOrderObjectionDecided = event.body()?;
-            one(&body.case_id, body.decided_at.as_ref(), Fact::Objected { hops: body.hops })
+            one(&body.case_id, body.decided_at.as_ref(), Fact::SentBack { hops: body.hops })
+        }
+        assignment::DeterminationMade::TYPE => {
+            let body: assignment::DeterminationMade = event.body()?;
+            decided(&body.case_id, &body.shares, body.round, body.determined_at.as_ref())
+        }
+        assignment::RulingMade::TYPE => {
+            let body: assignment::RulingMade = event.body()?;
+            decided(&body.case_id, &body.shares, body.round, body.ruled_at.as_ref())
+        }
+        assignment::ConsultationOpened::TYPE => {
+            let body: assignment::ConsultationOpened = event.body()?;
+            let case = read::word("case_id", &body.case_id);
+            case.map(|case| vec![(case, Heard { at: event.occurred_at, fact: Fact::Consulted })])
         }
         assignment::CaseHandled::TYPE => handled(&event.body()?),
         _ => Ok(Vec::new()),
     })
+}
+
+/// Who leads by these shares; an overlap and a gap have none.
+fn decided(case: &str, shares: &[common::Share], round: u32, at: At<'_>) -> Result<Facts, Mistakes> {
+    match shares.iter().find(|share| share.role() == common::Role::Lead) {
+        Some(share) => {
+            let lead = read::word("shares.unit_code", &share.unit_code)?;
+            one(case, at, Fact::Decided { lead, round: round.max(1) })
+        }
+        None => Ok(Vec::new()),
+    }
 }
 
 fn about_order(case: &str, order: &str, at: At<'_>, fact: impl FnOnce(WorkOrderId) -> Fact) -> Result<Facts, Mistakes> {

@@ -168,6 +168,45 @@ impl House {
         self.assignment.say(case, acknowledged).await;
     }
 
+    /// A unit objects to its order after the case was sent back so often, and the centre decides.
+    pub async fn objects(&self, case: Uuid, order: Uuid, hops_before: u32, upheld: bool) {
+        let (work_order_id, case_id, unit_code) = (order.to_string(), case.to_string(), "ZF".to_owned());
+        let objected = assignment::WorkOrderObjected {
+            work_order_id: work_order_id.clone(),
+            case_id: case_id.clone(),
+            unit_code: unit_code.clone(),
+            citation: None,
+            objected_at: moment(3),
+            hops: hops_before,
+        };
+        self.assignment.say(case, objected).await;
+        let hops = hops_before + u32::from(upheld);
+        let decided_at = moment(4);
+        let decided =
+            assignment::WorkOrderObjectionDecided { work_order_id, case_id, unit_code, upheld, decided_at, hops };
+        self.assignment.say(case, decided).await;
+    }
+
+    /// Units are consulted, and the centre rules that this one leads.
+    pub async fn rules(&self, case: Uuid, lead: &str, round: u32, hours: i64) {
+        let opened = assignment::ConsultationOpened { case_id: case.to_string(), ..Default::default() };
+        self.assignment.say(case, opened).await;
+        let share = |unit: &str, role: common::Role| common::Share {
+            unit_code: unit.into(),
+            role: role.into(),
+            duty: common::Duty::Punish.into(),
+            citations: Vec::new(),
+        };
+        let ruled = assignment::RulingMade {
+            case_id: case.to_string(),
+            shares: vec![share("JT", common::Role::Support), share(lead, common::Role::Lead)],
+            ruled_at: moment(hours),
+            round,
+            ..Default::default()
+        };
+        self.assignment.say(case, ruled).await;
+    }
+
     /// The lead has answered for the whole.
     pub async fn handles(&self, case: Uuid, lead: &str, round: u32, hours: i64) {
         let handled = assignment::CaseHandled {
