@@ -13,6 +13,7 @@ pub mod wire;
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
+use kit::seal::Key;
 use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
 use kit::texts::Texts;
 use xiezhi_proto::scheduling::v1::officer_service_server::OfficerServiceServer;
@@ -53,6 +54,10 @@ impl Service for Scheduling {
     type Unit = Unit;
     type Needs = Needs;
     type Rules = Rules;
+
+    fn sealing_key(&self) -> Option<&Key> {
+        Some(self.texts.key())
+    }
 
     fn parse_rules(bytes: &[u8]) -> Result<Rules, Vec<String>> {
         Rules::parse(bytes)
@@ -109,13 +114,15 @@ impl Service for Scheduling {
 }
 
 /// Starts the service over a database that is migrated, and names its doors.
-pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
-    let texts = Texts::of(settings, Scheduling::NAME)?;
-    let node = kit::start(Scheduling::new(texts), settings).await?;
-    let operations = rpc::OperationDoor::new(node.corridor.clone());
-    let officers = rpc::OfficerDoor::new(node.corridor.clone());
-    Ok(node.running(move |routes| {
-        routes.add_service(OperationServiceServer::new(operations));
-        routes.add_service(OfficerServiceServer::new(officers));
-    }))
+pub fn start(settings: &kit::Settings) -> kit::Starting<'_> {
+    Box::pin(async move {
+        let texts = Texts::of(settings, Scheduling::NAME)?;
+        let node = kit::start(Scheduling::new(texts), settings).await?;
+        let operations = rpc::OperationDoor::new(node.corridor.clone());
+        let officers = rpc::OfficerDoor::new(node.corridor.clone());
+        Ok(node.running(move |routes| {
+            routes.add_service(OperationServiceServer::new(operations));
+            routes.add_service(OfficerServiceServer::new(officers));
+        }))
+    })
 }

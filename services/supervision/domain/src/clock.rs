@@ -160,6 +160,21 @@ impl Clock {
         matches!(self.state, ClockState::Running | ClockState::Breached { .. })
     }
 
+    /// The supervision order whose answer it waits for, where it waits for one.
+    #[must_use]
+    pub const fn answers(&self) -> Option<SupervisionOrderId> {
+        match self.subject {
+            Subject::Answer(order) => Some(order),
+            _ => None,
+        }
+    }
+
+    /// True where a unit that shares the case may know of it: an answer is between the unit that was pressed and the centre.
+    #[must_use]
+    pub fn is_shown_to(&self, unit: &str) -> bool {
+        self.answers().is_none() || self.holder == unit
+    }
+
     /// True where it ran out before anybody acted.
     #[must_use]
     pub const fn is_late(&self) -> bool {

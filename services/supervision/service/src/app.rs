@@ -105,6 +105,11 @@ pub fn extend(
     let call = call(cx)?;
     let caller = &call.granted.caller;
     let mut case = known(unit, &call, id)?;
+    // Of an answer that another unit owes this one is not told; asked for, it is as if it did not exist.
+    if case.clock(kind).is_some_and(|clock| clock.answers().is_some() && !call.granted.covers([clock.holder.as_str()]))
+    {
+        return Err(refuse(supervision_domain::Refusal::NoClock(kind.to_owned())));
+    }
     let rules = std::sync::Arc::clone(cx.rules());
     let approver = Approver {
         account: caller.account.clone(),
@@ -117,7 +122,11 @@ pub fn extend(
         let (round, kind) = (clock.round, clock.kind.clone());
         unit.reasons.push(ClockReason { id: cx.new_id(), case: case.id, round, kind, words: reason.to_owned() });
     }
-    Ok(proto::ExtendClockResponse { clock: view(cx, &case, kind) })
+    let mut clock = view(cx, &case, kind);
+    if let Some(extension) = clock.as_mut().and_then(|clock| clock.extension.as_mut()) {
+        reason.clone_into(&mut extension.reason);
+    }
+    Ok(proto::ExtendClockResponse { clock })
 }
 
 /// 中止.
@@ -168,8 +177,12 @@ pub fn answer(
     unit.answers.push(Answer { case: case.id, order, body: body.to_owned() });
     let answered = case.supervision_orders.get(&order).ok_or_else(missing)?;
     Ok(proto::AnswerSupervisionOrderResponse {
-        // The answer is kept for whoever repeats the command, and what is kept there is not sealed: it goes without the words.
-        supervision_order: Some(wire::order_view(case.id, case.ledger.case_no.as_deref(), answered, None)),
+        supervision_order: Some(wire::order_view(
+            case.id,
+            case.ledger.case_no.as_deref(),
+            answered,
+            Some(body.to_owned()),
+        )),
     })
 }
 

@@ -14,6 +14,7 @@ mod wire;
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
+use kit::seal::Key;
 use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
 use kit::texts::Texts;
 use xiezhi_proto::supervision::v1::supervision_service_server::SupervisionServiceServer;
@@ -50,6 +51,10 @@ impl Service for Supervision {
     type Unit = Unit;
     type Needs = Needs;
     type Rules = Rules;
+
+    fn sealing_key(&self) -> Option<&Key> {
+        Some(self.texts.key())
+    }
 
     fn parse_rules(bytes: &[u8]) -> Result<Rules, Vec<String>> {
         Rules::parse(bytes)
@@ -89,13 +94,15 @@ impl Service for Supervision {
 }
 
 /// Starts the service over a migrated database and names its doors.
-pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
-    let texts = Texts::of(settings, Supervision::NAME)?;
-    let node = kit::start(Supervision::new(texts), settings).await?;
-    let door = rpc::Door::new(node.corridor.clone());
-    let pool = node.corridor.pool().clone();
-    node.loops().spawn(|stop| gauges::watch(pool, stop));
-    Ok(node.running(move |routes| {
-        routes.add_service(SupervisionServiceServer::new(door));
-    }))
+pub fn start(settings: &kit::Settings) -> kit::Starting<'_> {
+    Box::pin(async move {
+        let texts = Texts::of(settings, Supervision::NAME)?;
+        let node = kit::start(Supervision::new(texts), settings).await?;
+        let door = rpc::Door::new(node.corridor.clone());
+        let pool = node.corridor.pool().clone();
+        node.loops().spawn(|stop| gauges::watch(pool, stop));
+        Ok(node.running(move |routes| {
+            routes.add_service(SupervisionServiceServer::new(door));
+        }))
+    })
 }

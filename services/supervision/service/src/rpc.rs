@@ -1,5 +1,7 @@
 //! The door for people and departments.
 
+mod timeline;
+
 use kit::caller::{Access, Call, Granted};
 use kit::corridor::Corridor;
 use kit::paging::{decode_token, encode_token, page_size};
@@ -14,7 +16,7 @@ use xiezhi_proto::supervision::v1::supervision_service_server::SupervisionServic
 
 use crate::refuse::no_case;
 use crate::store::Reading;
-use crate::store::lists::{self, ClosingFilter, ClosingKey, DueKey, OrderFilter, OrderKey, Task, TimelineKey};
+use crate::store::lists::{self, ClosingFilter, ClosingKey, DueKey, OrderFilter, OrderKey, Task};
 use crate::unit::{Needs, knowers, town};
 use crate::{Supervision, app, store, wire};
 
@@ -34,11 +36,7 @@ impl Door {
 
     /// Begins reading as the caller may: a unit behind the second wall.
     async fn begin(&self, granted: &Granted) -> Result<Reading, Refusal> {
-        let unit = match granted.access {
-            Access::Any => None,
-            Access::Own => Some(granted.caller.unit.as_str()),
-        };
-        store::begin(self.corridor.pool(), unit).await
+        store::begin(self.corridor.pool(), confined(granted)).await
     }
 
     /// A case the caller may know of; every other is answered as if it did not exist.
@@ -88,6 +86,14 @@ impl Door {
     }
 }
 
+/// The unit whose own the caller may see; none where it may see everything.
+fn confined(granted: &Granted) -> Option<&str> {
+    match granted.access {
+        Access::Any => None,
+        Access::Own => Some(&granted.caller.unit),
+    }
+}
+
 /// The unit a list is limited to: a unit sees its own, whatever it asks for; `None` where it asks for another's.
 fn limited_to(granted: &Granted, asked: &str) -> Option<Option<String>> {
     let asked = (!asked.is_empty()).then(|| asked.to_owned());
@@ -120,7 +126,9 @@ impl SupervisionService for Door {
         let case = self.case(&mut self.begin(&granted).await?, &granted, id).await?;
         let rules = self.corridor.rules().await?;
         let labels = wire::Labels { rules: &rules.content, explain: true };
-        let mut clocks: Vec<_> = case.clocks.iter().map(|clock| wire::clock_view(&case, clock, &labels)).collect();
+        let unit = confined(&granted);
+        let shown = case.clocks.iter().filter(|clock| unit.is_none_or(|unit| clock.is_shown_to(unit)));
+        let mut clocks: Vec<_> = shown.map(|clock| wire::clock_view(&case, clock, &labels)).collect();
         self.give_reasons(&granted, &mut clocks).await?;
         let at = Some(to_proto_time(self.corridor.now().await?));
         Ok(Response::new(proto::ListClocksResponse { clocks, at }))
@@ -159,7 +167,6 @@ impl SupervisionService for Door {
 
     async fn extend_clock(&self, request: Request<proto::ExtendClockRequest>) -> Answer<proto::ExtendClockResponse> {
         let call = Call::of(&request, &request.get_ref().command_id)?;
-        let granted = call.granted.clone();
         let request = request.into_inner();
         let mut checks = Checks::new();
         let id = checks.parsed("case_id", request.case_id.parse::<CaseId>());
@@ -169,13 +176,12 @@ impl SupervisionService for Door {
             checks.wrong("amount", "must be at least 1");
         }
         let id = done(checks, id)?;
-        let mut answer = self
+        let answer = self
             .corridor
             .command(call, Keys::one(id.uuid()), move |unit, cx| {
                 app::extend(unit, cx, id, &request.kind, request.amount, &request.reason)
             })
             .await?;
-        self.give_reasons(&granted, &mut answer.clock).await?;
         Ok(Response::new(answer))
     }
 
@@ -258,12 +264,10 @@ impl SupervisionService for Door {
         let case = store::case_of_order(self.corridor.pool(), order)
             .await?
             .ok_or(Refusal::NotFound { what: "supervision order" })?;
-        let body = request.answer.clone();
-        let mut answer = self
+        let answer = self
             .corridor
             .command(call, Keys::one(case.uuid()), move |unit, cx| app::answer(unit, cx, case, order, &request.answer))
             .await?;
-        answer.supervision_order.iter_mut().for_each(|order| order.answer.clone_from(&body));
         Ok(Response::new(answer))
     }
 
@@ -302,10 +306,7 @@ impl SupervisionService for Door {
             proto::ClosingState::Approved => ("approved", None),
             proto::ClosingState::Refused => ("refused", None),
         };
-        let knower = match granted.access {
-            Access::Any => None,
-            Access::Own => Some(granted.caller.unit.clone()),
-        };
+        let knower = confined(&granted).map(str::to_owned);
         let filter = ClosingFilter { state, ready, knower };
         let mut tx = self.begin(&granted).await?;
         let rows = lists::closings(&mut tx, &filter, after.as_ref(), size + 1).await?;
@@ -348,19 +349,7 @@ impl SupervisionService for Door {
 
     async fn get_timeline(&self, request: Request<proto::GetTimelineRequest>) -> Answer<proto::GetTimelineResponse> {
         let granted = Granted::of(&request)?;
-        let request = request.into_inner();
-        let size = page_size(request.page_size, 200, 500)?;
-        let after: Option<TimelineKey> = decode_token(&request.page_token)?;
-        let id = wire::case_id(&request.case_id)?;
-        let mut tx = self.begin(&granted).await?;
-        self.case(&mut tx, &granted, id).await?;
-        let rows = lists::timeline(&mut tx, id.uuid(), after.as_ref(), size + 1).await?;
-        let (rows, more) = split(rows, size);
-        let next_page_token = token(more, rows.last().map(|row| &row.key));
-        Ok(Response::new(proto::GetTimelineResponse {
-            entries: rows.into_iter().map(wire::entry_view).collect(),
-            next_page_token,
-        }))
+        Ok(Response::new(self.timeline(&granted, request.get_ref()).await?))
     }
 
     async fn list_open_tasks(

@@ -1,6 +1,7 @@
 //! What is remembered. All the SQL of supervision.
 
 pub mod lists;
+pub mod timeline;
 
 use std::collections::BTreeMap;
 

@@ -176,15 +176,12 @@ impl OperationService for OperationDoor {
         let call = Call::of(&request, &request.get_ref().command_id)?;
         let asked = read::record(request.get_ref())?;
         let evidence = self.evidence(&asked.evidence).await?;
-        let (keys, words) = (Keys::one(asked.operation.uuid()), asked.words.clone());
+        let keys = Keys::one(asked.operation.uuid());
         let decide = move |unit: &mut _, cx: &mut _| {
             let inspection = app::inspect(unit, cx, &asked, &evidence)?;
-            Ok(proto::RecordInspectionResponse { inspection: Some(write::inspection(&inspection, "")) })
+            Ok(proto::RecordInspectionResponse { inspection: Some(write::inspection(&inspection, &asked.words)) })
         };
-        // The answer is kept for whoever repeats the command, and what is kept there is not sealed: it goes without the words.
-        let mut answer = self.corridor.command(call, keys, decide).await?;
-        answer.inspection.iter_mut().for_each(|entry| entry.words.clone_from(&words));
-        Ok(Response::new(answer))
+        Ok(Response::new(self.corridor.command(call, keys, decide).await?))
     }
 
     async fn conclude_operation(

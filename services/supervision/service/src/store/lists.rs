@@ -1,4 +1,4 @@
-//! Pages: what is due, what was served, what waits for a check, what happened. Keyset paging throughout.
+//! Pages: what is due, what was served, what waits for a check, what a person must do. Keyset paging throughout.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -246,91 +246,6 @@ pub async fn closings(
             case: row.case_id,
             round: row.round,
             attempt: row.attempt,
-        })
-        .collect())
-}
-
-/// Where a page of a timeline ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TimelineKey {
-    /// When it happened.
-    pub at: Timestamp,
-    /// Who said it.
-    pub service: String,
-    /// Where in its journal.
-    pub pos: i64,
-}
-
-/// An event as a timeline holds it.
-#[derive(Debug, Clone)]
-pub struct Happened {
-    /// Where it stands in the timeline.
-    pub key: TimelineKey,
-    /// The producer's epoch; 0 for our own.
-    pub epoch: i32,
-    /// Its id.
-    pub event_id: Uuid,
-    /// The protobuf name of its body.
-    pub type_name: String,
-    /// When it was written down.
-    pub recorded_at: Timestamp,
-    /// A role and id of ours.
-    pub actor: String,
-    /// W3C trace context.
-    pub traceparent: Option<String>,
-    /// The body.
-    pub payload: Vec<u8>,
-}
-
-/// What happened to a case, in the order of time: what was heard, and what supervision itself said.
-pub async fn timeline(
-    tx: &mut Tx,
-    case: Uuid,
-    after: Option<&TimelineKey>,
-    limit: i64,
-) -> Result<Vec<Happened>, Refusal> {
-    let rows = sqlx::query!(
-        r#"SELECT occurred_at AS "occurred_at!: jiff_sqlx::Timestamp", service AS "service!", epoch AS "epoch!", pos AS "pos!",
-                  event_id AS "event_id!", type AS "type_name!", recorded_at AS "recorded_at!: jiff_sqlx::Timestamp",
-                  actor AS "actor!", traceparent AS "traceparent?", payload AS "payload!"
-           FROM (
-             (SELECT occurred_at, service, epoch, pos, event_id, type, recorded_at, actor, traceparent, payload
-              FROM timeline
-              WHERE case_id = $1
-                AND ($2::timestamptz IS NULL OR (occurred_at, service, pos) > ($2, $3, $4))
-              ORDER BY occurred_at, service, pos
-              LIMIT $5)
-             UNION ALL
-             (SELECT occurred_at, 'supervision', 0, id, event_id, type, recorded_at, actor, traceparent, payload
-              FROM bus.journal
-              WHERE key = $1
-                AND EXISTS (SELECT FROM case_file f WHERE f.id = $1)
-                AND ($2::timestamptz IS NULL OR (occurred_at, 'supervision', id) > ($2, $3, $4))
-              ORDER BY occurred_at, id
-              LIMIT $5)
-           ) AS happened
-           ORDER BY occurred_at, service, pos
-           LIMIT $5"#,
-        case,
-        after.map(|key| key.at.to_sqlx()) as _,
-        after.map(|key| key.service.as_str()),
-        after.map(|key| key.pos),
-        limit
-    )
-    .fetch_all(tx)
-    .await
-    .map_err(unavailable)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Happened {
-            key: TimelineKey { at: row.occurred_at.to_jiff(), service: row.service, pos: row.pos },
-            epoch: row.epoch,
-            event_id: row.event_id,
-            type_name: row.type_name,
-            recorded_at: row.recorded_at.to_jiff(),
-            actor: row.actor,
-            traceparent: row.traceparent,
-            payload: row.payload,
         })
         .collect())
 }

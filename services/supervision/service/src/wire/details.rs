@@ -1,6 +1,6 @@
 //! What an event says, as codes by field name, for any event of the contract: the timeline of a case must not forget a new one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
@@ -46,23 +46,55 @@ pub fn cases_of(type_name: &str, payload: &[u8]) -> Vec<CaseId> {
     cases
 }
 
-/// An event's units, each once, and the rest of its fields in the order they are declared.
-pub fn details(type_name: &str, payload: &[u8]) -> (Vec<String>, Vec<TimelineDetail>) {
-    let mut told = Told::default();
-    if let Some(message) = read(type_name, payload) {
-        told.message("", &message);
-    }
-    (told.units, told.details)
+/// All that an event says.
+pub fn details(type_name: &str, payload: &[u8]) -> Told {
+    Told::of(read(type_name, payload).as_ref())
 }
 
+/// What an event says without the clocks of these kinds; nothing where it speaks of no other clock.
+pub fn details_without_clocks(type_name: &str, payload: &[u8], clocks: &BTreeSet<&str>) -> Option<Told> {
+    let mut message = read(type_name, payload);
+    if let Some(message) = message.as_mut().filter(|_| type_name.starts_with(OF_CLOCKS)) {
+        let is_one = |kind: &Value| kind.as_str().is_some_and(|kind| clocks.contains(kind));
+        for name in ["clocks", "kinds"] {
+            let Some(Value::List(values)) = message.get_field_by_name_mut(name) else {
+                continue;
+            };
+            let before = values.len();
+            values.retain(|value| match value {
+                Value::Message(clock) => !clock.get_field_by_name("kind").is_some_and(|kind| is_one(&kind)),
+                kind => !is_one(kind),
+            });
+            if before > 0 && values.is_empty() {
+                return None;
+            }
+        }
+    }
+    Some(Told::of(message.as_ref()))
+}
+
+/// How the names of all events begin that speak of clocks, by `clocks` or by `kinds`.
+const OF_CLOCKS: &str = "xiezhi.supervision.v1.Clocks";
+
+/// What an event says: its units, each once, and the rest of its fields in the order they are declared.
 #[derive(Default)]
-struct Told {
-    units: Vec<String>,
-    details: Vec<TimelineDetail>,
+pub struct Told {
+    /// The units it names.
+    pub units: Vec<String>,
+    /// Its fields.
+    pub details: Vec<TimelineDetail>,
     places: BTreeMap<String, usize>,
 }
 
 impl Told {
+    fn of(message: Option<&DynamicMessage>) -> Self {
+        let mut told = Self::default();
+        if let Some(message) = message {
+            told.message("", message);
+        }
+        told
+    }
+
     fn message(&mut self, outer: &str, message: &DynamicMessage) {
         for field in message.descriptor().fields() {
             if !message.has_field(&field) {
@@ -157,9 +189,10 @@ mod tests {
             determined_at: Some(prost_types::Timestamp { seconds: 1_772_416_800, nanos: 0 }),
             ..Default::default()
         };
-        let (units, told) = details(assignment::DeterminationMade::TYPE, &body.encode_to_vec());
-        assert_eq!(units, ["ZF", "HB"]);
-        let value = |name: &str| told.iter().find(|detail| detail.name == name).map(|detail| detail.values.clone());
+        let told = details(assignment::DeterminationMade::TYPE, &body.encode_to_vec());
+        assert_eq!(told.units, ["ZF", "HB"]);
+        let value =
+            |name: &str| told.details.iter().find(|detail| detail.name == name).map(|detail| detail.values.clone());
         assert_eq!(value("kind").unwrap(), ["lead_with_support"]);
         assert_eq!(value("shares.role").unwrap(), ["lead", "support"]);
         assert_eq!(value("determined_at").unwrap(), ["2026-03-02T02:00:00Z"]);
@@ -177,6 +210,39 @@ mod tests {
         let found = cases_of(scheduling::OperationStarted::TYPE, &body.encode_to_vec());
         assert_eq!(found, cases.map(|case| case.parse().unwrap()));
         assert!(cases_of("xiezhi.intake.v1.NotInThisContract", &[]).is_empty());
+    }
+
+    #[test]
+    fn every_event_of_clocks_can_be_told_without_some() {
+        let pool = CONTRACT.as_ref().unwrap();
+        let of_clocks: Vec<_> = xiezhi_proto::EVENTS.iter().filter(|kind| kind.subject.contains(".clocks.")).collect();
+        assert!(of_clocks.len() > 6, "{of_clocks:?}");
+        for kind in of_clocks {
+            let mut message = DynamicMessage::new(pool.get_message_by_name(kind.type_name).unwrap());
+            let clock = pool.get_message_by_name("xiezhi.supervision.v1.Clock").unwrap();
+            let named = |name: &str| {
+                let mut clock = DynamicMessage::new(clock.clone());
+                clock.set_field_by_name("kind", Value::String(name.to_owned()));
+                Value::Message(clock)
+            };
+            let field = if message.descriptor().get_field_by_name("clocks").is_some() {
+                message.set_field_by_name("clocks", Value::List(vec![named("a/1"), named("b")]));
+                "clocks.kind"
+            } else {
+                let kinds = ["a/1", "b"].map(|kind| Value::String(kind.to_owned()));
+                message.set_field_by_name("kinds", Value::List(kinds.to_vec()));
+                "kinds"
+            };
+            let body = message.encode_to_vec();
+            let left = details_without_clocks(kind.type_name, &body, &["a/1"].into()).unwrap();
+            let kinds = left.details.iter().find(|detail| detail.name == field).unwrap();
+            assert_eq!(kinds.values, ["b"], "{}", kind.type_name);
+            assert!(
+                details_without_clocks(kind.type_name, &body, &["a/1", "b"].into()).is_none(),
+                "{}",
+                kind.type_name
+            );
+        }
     }
 
     #[test]

@@ -10,10 +10,9 @@ use supervision_domain::{
 use vocab::{CaseId, ExplainStep, Lang};
 use xiezhi_proto::supervision::v1 as proto;
 
-use super::details::details;
 use super::said;
 use crate::rules::Rules;
-use crate::store::lists::{Happened, Task};
+use crate::store::lists::Task;
 
 /// A sentence in both languages.
 fn sentence(zh: impl Into<String>, en: impl Into<String>) -> proto::Sentence {
@@ -75,6 +74,7 @@ pub fn clock_view(case: &Case, clock: &Clock, labels: &Labels<'_>) -> proto::Clo
             .collect(),
         extension: extension(case, clock),
         explanation: if labels.explain { explanation(clock, labels.rules) } else { Vec::new() },
+        supervision_order_id: clock.answers().map(|order| order.to_string()).unwrap_or_default(),
     }
 }
 
@@ -232,25 +232,6 @@ fn finding(finding: &Finding) -> proto::ClosingFinding {
         (format!("{zh}: {named}"), format!("{en}: {named}"))
     };
     proto::ClosingFinding { check: Some(said::check(&finding.check)), says: Some(sentence(zh, en)) }
-}
-
-/// One thing that happened.
-pub fn entry_view(row: Happened) -> proto::TimelineEntry {
-    let (unit_codes, details) = details(&row.type_name, &row.payload);
-    let code = xiezhi_proto::event_kind(&row.type_name).map_or(row.type_name.as_str(), |kind| kind.subject);
-    proto::TimelineEntry {
-        code: code.to_owned(),
-        service: row.key.service,
-        at: Some(to_proto_time(row.key.at)),
-        recorded_at: Some(to_proto_time(row.recorded_at)),
-        actor: row.actor,
-        unit_codes,
-        details,
-        event_id: row.event_id.to_string(),
-        traceparent: row.traceparent.unwrap_or_default(),
-        epoch: row.epoch,
-        pos: row.key.pos,
-    }
 }
 
 /// Something a person must do.

@@ -5,7 +5,7 @@ use tonic::Code;
 use uuid::Uuid;
 use xiezhi_proto::assignment::v1::AccountDisabled;
 use xiezhi_proto::common::v1::Role;
-use xiezhi_proto::intake::v1::NoticeKind;
+use xiezhi_proto::intake::v1::{CaseLinked, LinkKind, NoticeKind};
 use xiezhi_proto::supervision::v1 as proto;
 use xiezhi_proto::supervision::v1::supervision_service_server::SupervisionService as _;
 
@@ -61,6 +61,201 @@ async fn a_unit_sees_its_own_and_all_else_is_as_if_it_did_not_exist() {
     assert_eq!(closings(&centre()).await.len(), 2);
     assert_eq!(closings(&department("town-330421103")).await.len(), 2, "the town of the place may check");
     assert_eq!(closings(&department("town-330421104")).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_timeline_tells_a_unit_what_is_between_it_and_the_centre_and_nothing_of_the_complainant() {
+    let house = House::at("2026-03-02 10:05").await;
+    let case = Uuid::now_v7();
+    house.intake.say(case, registered(case, 1, "2026-03-02 09:00")).await;
+    house.intake.say(case, accepted(case, 1, "2026-03-02 10:00")).await;
+    house.assignment.say(case, dispatched(case, 1, "ZF", Role::Lead, "2026-03-02 10:01")).await;
+    house.assignment.say(case, dispatched(case, 2, "HB", Role::Support, "2026-03-02 10:01")).await;
+    let revealed = xiezhi_proto::intake::v1::ContactRevealed {
+        case_id: case.to_string(),
+        account_id: "centre.evaluator".to_owned(),
+        ..Default::default()
+    };
+    house.intake.say(case, revealed).await;
+    house.heard().await;
+    // Nobody signs: each unit is reminded of its own order.
+    house.turn("2026-03-04 12:00").await;
+    house.heard().await;
+    let seen = async |who: &kit::caller::Granted| {
+        let request = proto::GetTimelineRequest { case_id: case.to_string(), page_size: 500, ..Default::default() };
+        house.door.get_timeline(by(who, request)).await.unwrap().into_inner().entries
+    };
+    let pressed = |entries: &[proto::TimelineEntry]| -> Vec<String> {
+        let issued = entries.iter().filter(|entry| entry.code == "supervision.supervision_order.issued");
+        let mut units: Vec<String> = issued.flat_map(|entry| entry.unit_codes.clone()).collect();
+        units.sort();
+        units.dedup();
+        units
+    };
+    let names = |entries: &[proto::TimelineEntry], name: &str| {
+        entries.iter().any(|entry| entry.details.iter().any(|detail| detail.name == name))
+    };
+    let (all, zf, hb) = (seen(&centre()).await, seen(&department("ZF")).await, seen(&department("HB")).await);
+    assert_eq!(pressed(&all), ["HB", "ZF"]);
+    assert_eq!((pressed(&zf), pressed(&hb)), (vec!["ZF".to_owned()], vec!["HB".to_owned()]));
+    let tells = |entries: &[proto::TimelineEntry]| entries.iter().any(|entry| entry.code == "intake.contact.revealed");
+    assert!(tells(&all) && !tells(&zf) && !tells(&hb));
+    assert!(names(&all, "complainant_ref") && !names(&zf, "complainant_ref"));
+    assert!(zf.iter().any(|entry| entry.code == "assignment.work_order.dispatched"));
+}
+
+/// All that a unit reads of a case as a whole: its timeline and its clocks.
+async fn read_by(
+    house: &House,
+    who: &kit::caller::Granted,
+    case: Uuid,
+) -> (proto::GetTimelineResponse, proto::ListClocksResponse) {
+    let request = proto::GetTimelineRequest { case_id: case.to_string(), page_size: 500, ..Default::default() };
+    let timeline = house.door.get_timeline(by(who, request)).await.unwrap().into_inner();
+    let request = proto::ListClocksRequest { case_id: case.to_string() };
+    (timeline, house.door.list_clocks(by(who, request)).await.unwrap().into_inner())
+}
+
+/// True where this stands anywhere in an answer.
+fn says(answer: &impl prost::Message, words: &str) -> bool {
+    answer.encode_to_vec().windows(words.len()).any(|part| part == words.as_bytes())
+}
+
+#[tokio::test]
+async fn what_a_unit_must_answer_is_nothing_to_those_who_share_the_case() {
+    let house = House::at("2026-03-02 10:05").await;
+    let case = Uuid::now_v7();
+    house.intake.say(case, registered(case, 1, "2026-03-02 09:00")).await;
+    house.intake.say(case, accepted(case, 1, "2026-03-02 10:00")).await;
+    house.assignment.say(case, dispatched(case, 1, "ZF", Role::Lead, "2026-03-02 10:01")).await;
+    house.assignment.say(case, dispatched(case, 2, "HB", Role::Support, "2026-03-02 10:01")).await;
+    house.heard().await;
+    let (zf, hb) = (department("ZF"), department("HB"));
+    let (mut waited, mut was_late, mut answered) = (false, false, false);
+    // Past the ladder's last rung, past the answer's own due date, and past the answer itself.
+    for (moment, answers) in [("2026-03-06 12:00", false), ("2026-03-16 12:00", false), ("2026-03-16 12:05", true)] {
+        house.turn(moment).await;
+        let orders = house.orders(case).await;
+        let of = |unit: &str| -> Vec<&proto::SupervisionOrder> {
+            orders.iter().filter(|order| order.unit_code == unit && order.answer_deadline.is_some()).collect()
+        };
+        assert!(!of("ZF").is_empty() && !of("HB").is_empty(), "the ladder was climbed by {moment}");
+        if answers {
+            for order in of("ZF") {
+                let request = proto::AnswerSupervisionOrderRequest {
+                    command_id: command(),
+                    supervision_order_id: order.supervision_order_id.clone(),
+                    answer: "人手不足, 今天已经签收。".to_owned(),
+                };
+                house.door.answer_supervision_order(by(&zf, request)).await.unwrap();
+            }
+        }
+        let all = read_by(&house, &centre(), case).await;
+        for (who, own, others) in [(&zf, of("ZF"), of("HB")), (&hb, of("HB"), of("ZF"))] {
+            let (timeline, clocks) = read_by(&house, who, case).await;
+            for order in own {
+                let id = &order.supervision_order_id;
+                assert!(says(&timeline, id) && says(&clocks, id), "{} is told of its own", order.unit_code);
+            }
+            for order in others {
+                let id = &order.supervision_order_id;
+                assert!(says(&all.0, id) && says(&all.1, id), "the centre is told of all");
+                let told = timeline.entries.iter().filter(|entry| says(*entry, id)).collect::<Vec<_>>();
+                assert!(told.is_empty(), "{} is told what {} must answer: {told:#?}", who.caller.unit, order.unit_code);
+                assert!(!says(&clocks, id), "{} sees the clock of {}", who.caller.unit, order.unit_code);
+            }
+            // Who is late with what all must know is still said, and no entry is left that says nothing.
+            for entry in timeline.entries.iter().filter(|entry| entry.code.starts_with("supervision.clocks.")) {
+                let named = |detail: &proto::TimelineDetail| ["clocks.kind", "kinds"].contains(&detail.name.as_str());
+                assert!(entry.details.iter().any(|detail| named(detail) && !detail.values.is_empty()), "{entry:?}");
+            }
+            let breached = timeline.entries.iter().filter(|entry| entry.code == "supervision.clocks.breached");
+            assert!(breached.flat_map(|entry| &entry.unit_codes).any(|unit| *unit != who.caller.unit));
+        }
+        // The search would find: the centre's view holds the answer's clock in each of its states.
+        let state = |state: proto::ClockState| {
+            all.1.clocks.iter().any(|view| !view.supervision_order_id.is_empty() && view.state() == state)
+        };
+        waited |= state(proto::ClockState::Running);
+        was_late |= state(proto::ClockState::Breached);
+        answered |= state(proto::ClockState::Stopped);
+    }
+    assert!(waited && was_late && answered);
+}
+
+#[tokio::test]
+async fn nobody_extends_an_answer_it_is_not_told_of() {
+    let house = House::at("2026-03-02 10:05").await;
+    let case = Uuid::now_v7();
+    house.intake.say(case, registered(case, 1, "2026-03-02 09:00")).await;
+    house.intake.say(case, accepted(case, 1, "2026-03-02 10:00")).await;
+    house.assignment.say(case, dispatched(case, 1, "ZF", Role::Lead, "2026-03-02 10:01")).await;
+    house.assignment.say(case, dispatched(case, 2, "HB", Role::Support, "2026-03-02 10:01")).await;
+    house.heard().await;
+    house.turn("2026-03-06 12:00").await;
+    let clocks = house.clocks(case).await;
+    let is_asked = |view: &&proto::ClockView| {
+        !view.supervision_order_id.is_empty() && view.clock.as_ref().unwrap().holder_unit == "ZF"
+    };
+    let kind = clocks.values().find(is_asked).unwrap().clock.clone().unwrap().kind;
+    let ask = async |unit: &str, kind: String| {
+        let request = proto::ExtendClockRequest {
+            command_id: command(),
+            case_id: case.to_string(),
+            kind,
+            amount: 1,
+            reason: "需要更多时间".to_owned(),
+        };
+        house.door.extend_clock(by(&department(unit), request)).await.unwrap_err()
+    };
+    assert_eq!(reason(&ask("ZF", kind.clone()).await), "supervision.not_extensible");
+    let unknown = ask("HB", format!("supervision.answer/{}", Uuid::now_v7())).await;
+    let foreign = ask("HB", kind).await;
+    assert_eq!((foreign.code(), foreign.message()), (Code::NotFound, unknown.message()));
+}
+
+#[tokio::test]
+async fn a_timeline_names_no_case_that_its_reader_does_not_know() {
+    let house = House::at("2026-03-02 10:05").await;
+    let [right, wrong, member] = [(); 3].map(|()| Uuid::now_v7());
+    for (number, case) in (1..).zip([right, wrong, member]) {
+        house.intake.say(case, registered(case, number, "2026-03-02 09:00")).await;
+    }
+    house.intake.say(member, linked(member, wrong, LinkKind::ClusterMember, "2026-03-02 09:30")).await;
+    let moved = CaseLinked {
+        left_head_case_id: wrong.to_string(),
+        ..linked(member, right, LinkKind::ClusterMember, "2026-03-02 09:40")
+    };
+    house.intake.say(member, moved).await;
+    for (number, case, unit) in [(1, right, "ZF"), (2, wrong, "HB")] {
+        house.intake.say(case, accepted(case, number, "2026-03-02 10:00")).await;
+        house.assignment.say(case, dispatched(case, 1, unit, Role::Lead, "2026-03-02 10:01")).await;
+    }
+    let operation = Uuid::now_v7();
+    let both = xiezhi_proto::scheduling::v1::OperationProposed {
+        case_ids: vec![right.to_string(), wrong.to_string()],
+        ..proposed(operation, right, &[], "2026-03-02 10:03")
+    };
+    house.scheduling.say(operation, both).await;
+    house.heard().await;
+    let named = |timeline: &proto::GetTimelineResponse, case: Uuid| says(timeline, &case.to_string());
+    for (who, case, knows) in [
+        (centre(), right, [true, true, true]),
+        (centre(), wrong, [true, true, true]),
+        (department("ZF"), right, [true, false, true]),
+        (department("HB"), wrong, [false, true, false]),
+    ] {
+        let (timeline, _) = read_by(&house, &who, case).await;
+        let seen = [right, wrong, member].map(|other| named(&timeline, other));
+        assert_eq!(seen, knows, "right head, wrong head, member, by {}", who.caller.unit);
+        let codes: Vec<&str> = timeline.entries.iter().map(|entry| entry.code.as_str()).collect();
+        assert!(codes.contains(&"intake.case.linked") && codes.contains(&"scheduling.operation.proposed"), "{codes:?}");
+    }
+    // Whoever has a share in the other case, too, reads its name.
+    house.assignment.say(wrong, dispatched(wrong, 2, "ZF", Role::Support, "2026-03-02 10:05")).await;
+    house.heard().await;
+    let (timeline, _) = read_by(&house, &department("ZF"), right).await;
+    assert!(named(&timeline, wrong));
 }
 
 #[tokio::test]

@@ -1,0 +1,75 @@
+//! Entries of a timeline, and what a unit with a share in the case is told of them.
+
+use std::collections::BTreeSet;
+
+use kit::wire::to_proto_time;
+use vocab::CaseId;
+use xiezhi_proto::Audience;
+use xiezhi_proto::supervision::v1 as proto;
+
+use super::details::{Told, details, details_without_clocks};
+use crate::store::timeline::Happened;
+
+/// One thing that happened, with all that was said.
+pub fn entry_view(row: Happened) -> proto::TimelineEntry {
+    let told = details(&row.type_name, &row.payload);
+    entry(row, told)
+}
+
+/// One thing that happened, as a unit may know of it: without the clocks that `others` alone owe. What only the centre may read is
+/// nothing to a unit, nor is an event this version's contract does not know: it cannot say who may read it.
+pub fn entry_for_unit(row: Happened, unit: &str, others: &BTreeSet<&str>) -> Option<proto::TimelineEntry> {
+    let kind = xiezhi_proto::event_kind(&row.type_name)?;
+    let mut told = details_without_clocks(&row.type_name, &row.payload, others)?;
+    let is_told = match kind.audience {
+        Audience::Sharers => true,
+        Audience::Centre => false,
+        Audience::NamedUnits => told.units.iter().any(|named| named == unit),
+    };
+    if !is_told {
+        return None;
+    }
+    // One reference over many cases would tell a department which of them one person brought.
+    told.details.retain(|detail| detail.name != "complainant_ref");
+    Some(entry(row, told))
+}
+
+fn entry(row: Happened, told: Told) -> proto::TimelineEntry {
+    let kind = xiezhi_proto::event_kind(&row.type_name);
+    let code = kind.map_or(row.type_name.as_str(), |kind| kind.subject);
+    proto::TimelineEntry {
+        code: code.to_owned(),
+        service: row.key.service,
+        at: Some(to_proto_time(row.key.at)),
+        recorded_at: Some(to_proto_time(row.recorded_at)),
+        actor: row.actor,
+        unit_codes: told.units,
+        details: told.details,
+        event_id: row.event_id.to_string(),
+        traceparent: row.traceparent.unwrap_or_default(),
+        epoch: row.epoch,
+        pos: row.key.pos,
+    }
+}
+
+/// True for a field that names a case: `case_id`, `case_ids`, `head_case_id` and their like, at whatever depth.
+fn names_cases(detail: &proto::TimelineDetail) -> bool {
+    let field = detail.name.rsplit('.').next().unwrap_or_default();
+    field.ends_with("case_id") || field.ends_with("case_ids")
+}
+
+/// Every case that entries name.
+pub fn cases_named(entries: &[proto::TimelineEntry]) -> BTreeSet<CaseId> {
+    let details = entries.iter().flat_map(|entry| &entry.details).filter(|detail| names_cases(detail));
+    details.flat_map(|detail| &detail.values).filter_map(|value| value.parse().ok()).collect()
+}
+
+/// Takes out of entries the ids of all cases but these.
+pub fn forget_cases(entries: &mut [proto::TimelineEntry], known: &BTreeSet<CaseId>) {
+    for entry in entries {
+        for detail in entry.details.iter_mut().filter(|detail| names_cases(detail)) {
+            detail.values.retain(|value| value.parse().is_ok_and(|case| known.contains(&case)));
+        }
+        entry.details.retain(|detail| !detail.values.is_empty());
+    }
+}
