@@ -58,6 +58,10 @@ pub struct Case {
     /// The units that have a share in it or were asked about it.
     #[serde(default)]
     pub participants: BTreeSet<UnitCode>,
+    /// The units that have to do with the head it follows, and so with it. Kept apart, so that what was said of the case itself
+    /// stays when it moves to another head, whichever came first.
+    #[serde(default)]
+    pub inherited: BTreeSet<UnitCode>,
     /// What the diagnosis suggests.
     #[serde(default)]
     pub suggestion: Option<Suggestion>,
@@ -92,13 +96,18 @@ impl Case {
         self.follows().unwrap_or(self.id)
     }
 
+    /// Every unit that has to do with it, by itself or through its head.
+    #[must_use]
+    pub fn units(&self) -> BTreeSet<&UnitCode> {
+        self.participants.iter().chain(&self.inherited).collect()
+    }
+
     /// True where this unit may know of the case: it received it or has a share, and is not the unit accused.
     #[must_use]
     pub fn is_shown_to(&self, unit: &str) -> bool {
         let accused = self.sealed_from.as_ref().is_some_and(|accused| accused.as_str() == unit);
         !accused
-            && (self.receiving_unit.as_str() == unit
-                || self.participants.iter().any(|participant| participant.as_str() == unit))
+            && (self.receiving_unit.as_str() == unit || self.units().into_iter().any(|other| other.as_str() == unit))
     }
 
     /// Every legal move, in one table. What is not listed is refused. What other services say about a case that has ended in the
@@ -131,6 +140,9 @@ impl Case {
             (Stage::Registered { .. } | Stage::Accepted(_) | Stage::Handled { .. }, Command::Involve { units }) => {
                 Ok(self.involve(units))
             }
+            (Stage::Registered { .. } | Stage::Accepted(_) | Stage::Handled { .. }, Command::Inherit { units }) => {
+                Ok(self.inherit(units))
+            }
             (
                 Stage::Accepted(acceptance) | Stage::Handled { acceptance, .. } | Stage::Closed { acceptance, .. },
                 Command::Answer { handling, round },
@@ -156,6 +168,7 @@ impl Case {
                 Stage::Declined { .. } | Stage::RoutedAway { .. } | Stage::Withdrawn { .. },
                 Command::Diagnose { .. }
                 | Command::Involve { .. }
+                | Command::Inherit { .. }
                 | Command::Answer { .. }
                 | Command::Extend { .. }
                 | Command::Close { .. }
@@ -163,7 +176,10 @@ impl Case {
             )
             | (
                 Stage::Closed { .. },
-                Command::Diagnose { .. } | Command::Involve { .. } | Command::Extend { .. },
+                Command::Diagnose { .. }
+                | Command::Involve { .. }
+                | Command::Inherit { .. }
+                | Command::Extend { .. },
             )
             // A clock of before it was handed over; it has stopped since.
             | (Stage::Registered { .. }, Command::Extend { .. }) => Ok(Vec::new()),
@@ -212,9 +228,14 @@ impl Case {
         Ok(if facts == self.facts { Vec::new() } else { vec![Event::FactsAdded { facts }] })
     }
 
-    pub(crate) fn involve(&self, mut units: BTreeSet<UnitCode>) -> Vec<Event> {
+    fn involve(&self, mut units: BTreeSet<UnitCode>) -> Vec<Event> {
         units.retain(|unit| !self.participants.contains(unit));
         if units.is_empty() { Vec::new() } else { vec![Event::UnitsInvolved { units }] }
+    }
+
+    pub(crate) fn inherit(&self, mut units: BTreeSet<UnitCode>) -> Vec<Event> {
+        units.retain(|unit| !self.inherited.contains(unit));
+        if units.is_empty() { Vec::new() } else { vec![Event::UnitsInherited { units }] }
     }
 
     /// A closing that was refused sends the case through its shares again: the second answer of a round replaces the first.
@@ -289,7 +310,13 @@ impl Case {
             Event::Withdrawn => self.stage = Stage::Withdrawn { at },
             Event::ComplainantLeft => self.complainant_left_at = Some(at),
             Event::FactsAdded { facts } => self.facts = facts.clone(),
-            Event::Linked { link, .. } => self.link = Some(*link),
+            Event::Linked { link, left } => {
+                self.link = Some(*link);
+                // Who had to do with the wrong head alone has nothing to do with this case.
+                if left.is_some() {
+                    self.inherited.clear();
+                }
+            }
             Event::RoundAdopted { round } => {
                 if let Stage::Accepted(acceptance) = &mut self.stage {
                     acceptance.round = *round;
@@ -302,6 +329,7 @@ impl Case {
                 self.participants.extend(units.iter().cloned());
             }
             Event::UnitsInvolved { units } => self.participants.extend(units.iter().cloned()),
+            Event::UnitsInherited { units } => self.inherited.extend(units.iter().cloned()),
             Event::Answered { handling } => {
                 if let Some(acceptance) = self.stage.acceptance().cloned() {
                     self.stage = Stage::Handled { acceptance, handling: handling.clone() };

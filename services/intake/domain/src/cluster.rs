@@ -95,7 +95,8 @@ pub fn join(
         return if head.stage.name().is_open() { Err(Refusal::RepeatOfOpen) } else { Ok(vec![linked]) };
     }
     // Whoever handles the head handles its members' complaint, and so may know of them.
-    let linked = [vec![linked], later.involve(head.participants.clone())].concat();
+    let inherited = later.clone().apply(&linked, at).inherit(head.participants.clone());
+    let linked = [vec![linked], inherited].concat();
     match &head.stage {
         Stage::Registered { .. } if is_registered => Ok(linked),
         Stage::Registered { .. } => Err(Refusal::HeadBehind),

@@ -71,6 +71,11 @@ pub enum Command {
         /// Which.
         units: BTreeSet<UnitCode>,
     },
+    /// Units were asked about the head it follows or got a share in it.
+    Inherit {
+        /// Which.
+        units: BTreeSet<UnitCode>,
+    },
     /// 办理完毕: every share is closed.
     Answer {
         /// How it was answered; its notice is the reply to serve.
@@ -203,7 +208,7 @@ impl Command {
             Self::Withdraw { .. } => Verb::Withdraw,
             Self::AddFacts { .. } => Verb::AddFacts,
             Self::Diagnose { .. } => Verb::Diagnose,
-            Self::Involve { .. } => Verb::Involve,
+            Self::Involve { .. } | Self::Inherit { .. } => Verb::Involve,
             Self::Answer { .. } => Verb::Answer,
             Self::Extend { .. } => Verb::Extend,
             Self::Close { .. } => Verb::Close,

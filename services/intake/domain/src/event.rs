@@ -84,6 +84,11 @@ pub enum Event {
         /// Which.
         units: BTreeSet<UnitCode>,
     },
+    /// Units have to do with the head it follows.
+    UnitsInherited {
+        /// Which.
+        units: BTreeSet<UnitCode>,
+    },
     /// 答复.
     Answered {
         /// How.

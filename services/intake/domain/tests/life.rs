@@ -90,6 +90,7 @@ fn a_case(stage: Stage) -> Case {
         mask_confirmed: false,
         link: None,
         participants: BTreeSet::new(),
+        inherited: BTreeSet::new(),
         suggestion: None,
         complainant_left_at: None,
         extension: None,
@@ -112,6 +113,7 @@ fn commands() -> Vec<Command> {
             units: BTreeSet::from(["ZF".parse().unwrap()]),
         },
         Command::Involve { units: BTreeSet::from(["GA".parse().unwrap()]) },
+        Command::Inherit { units: BTreeSet::from(["WL".parse().unwrap()]) },
         Command::Answer { handling: handling(), round: 1 },
         Command::Extend { extension: extension(), notice: notice(2) },
         Command::Close { round: 1 },
@@ -150,6 +152,7 @@ fn every_stage_meets_every_command() {
         (Withdraw,    ["withdrawn",   "withdrawn", "x",      "x",      "x",          "x",        "x"]),
         (AddFacts,    ["=",           "=",         "x",      "x",      "x",          "x",        "x"]),
         (Diagnose,    ["=",           "=",         "=",      "-",      "-",          "-",        "-"]),
+        (Involve,     ["=",           "=",         "=",      "-",      "-",          "-",        "-"]),
         (Involve,     ["=",           "=",         "=",      "-",      "-",          "-",        "-"]),
         (Answer,      ["x",           "handled",   "=",      "-",      "-",          "-",        "-"]),
         (Extend,      ["-",           "=",         "=",      "-",      "-",          "-",        "-"]),
@@ -383,7 +386,9 @@ fn a_member_is_decided_with_its_head_only() {
 #[test]
 fn a_registered_member_moves_to_the_right_head_and_the_wrong_one_hears_of_it() {
     let (wrong, member) = pair(stage(StageName::Registered), stage(StageName::Registered));
-    let right = Case { id: id(6), ..a_case(stage(StageName::Registered)) };
+    let unit = |code: &str| BTreeSet::from([code.parse().unwrap()]);
+    let wrong = Case { participants: unit("GA"), ..wrong };
+    let right = Case { id: id(6), participants: unit("ZF"), ..a_case(stage(StageName::Registered)) };
     let member = Case { id: id(7), ..member };
     let to = |member: &Case, head: &Case, kind| join(member, head, false, kind, NOTICES, noon());
     let events = to(&member, &wrong, LinkKind::ClusterMember).unwrap();
@@ -393,8 +398,41 @@ fn a_registered_member_moves_to_the_right_head_and_the_wrong_one_hears_of_it() {
     assert!(matches!(&events[0], Event::Linked { left: Some(left), .. } if *left == wrong.id), "{events:?}");
     let member = member.apply_all(&events, noon());
     assert_eq!(member.follows(), Some(right.id));
+    assert_eq!(member.units(), unit("ZF").iter().collect(), "whoever handles the wrong head knows of it no more");
     let closed = Case { id: id(4), ..a_case(stage(StageName::Closed)) };
     assert_eq!(to(&member, &closed, LinkKind::Repeat), Err(Refusal::AlreadyLinked));
+}
+
+#[test]
+fn who_was_asked_about_a_member_itself_knows_of_it_whenever_it_moves_to_another_head() {
+    let units =
+        |codes: &[&str]| -> BTreeSet<vocab::UnitCode> { codes.iter().map(|code| code.parse().unwrap()).collect() };
+    let (wrong, member) = pair(stage(StageName::Registered), stage(StageName::Registered));
+    let wrong = Case { participants: units(&["GA", "SJ"]), ..wrong };
+    let right = Case { id: id(6), participants: units(&["ZF"]), ..a_case(stage(StageName::Registered)) };
+    let member = Case { id: id(7), ..member };
+    let linked = |member: Case, head: &Case| {
+        let events = join(&member, head, false, LinkKind::ClusterMember, NOTICES, noon()).unwrap();
+        member.apply_all(&events, noon())
+    };
+    // GA was asked about the wrong head and about the member itself.
+    let asked = |member: Case| {
+        let suggestion = Suggestion { mode: None, track: None, lead: None, made_at: noon() };
+        let diagnosed = member.decide(Command::Diagnose { suggestion, units: units(&["HB"]) }, noon()).unwrap();
+        let member = member.apply_all(&diagnosed, noon());
+        let involved = member.decide(Command::Involve { units: units(&["GA"]) }, noon()).unwrap();
+        member.apply_all(&involved, noon())
+    };
+    let heard = |member: Case, codes: &[&str]| {
+        let inherited = member.decide(Command::Inherit { units: units(codes) }, noon()).unwrap();
+        member.apply_all(&inherited, noon())
+    };
+    let first = heard(linked(linked(asked(member.clone()), &wrong), &right), &["WL"]);
+    let between = heard(linked(asked(heard(linked(member.clone(), &wrong), &["TS"])), &right), &["WL"]);
+    let last = asked(heard(linked(linked(member, &wrong), &right), &["WL"]));
+    for (when, member) in [("before", first), ("between", between), ("afterwards", last)] {
+        assert_eq!(member.units(), units(&["GA", "HB", "WL", "ZF"]).iter().collect(), "asked {when}");
+    }
 }
 
 #[test]
@@ -415,7 +453,7 @@ fn any_stage() -> impl Strategy<Value = StageName> {
 proptest! {
     /// Whatever is asked in whatever order: a case reads back, its round never falls, and a notice is never served for nothing.
     #[test]
-    fn any_walk_keeps_a_case_whole(start in any_stage(), picks in proptest::collection::vec(0_usize..14, 0..40)) {
+    fn any_walk_keeps_a_case_whole(start in any_stage(), picks in proptest::collection::vec(0_usize..15, 0..40)) {
         let mut case = a_case(stage(start));
         let commands = commands();
         for (step, pick) in picks.into_iter().enumerate() {

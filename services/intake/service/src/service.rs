@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
+use kit::seal::Key;
 use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
 use xiezhi_proto::intake::v1::case_service_server::CaseServiceServer;
 
@@ -44,6 +45,10 @@ impl Service for Intake {
     type Needs = Needs;
     type Rules = Rules;
 
+    fn sealing_key(&self) -> Option<&Key> {
+        Some(self.vault.key())
+    }
+
     fn parse_rules(bytes: &[u8]) -> Result<Rules, Vec<String>> {
         Rules::parse(bytes)
     }
@@ -83,11 +88,13 @@ impl Service for Intake {
 }
 
 /// Starts intake over a database that is migrated.
-pub async fn start(settings: &kit::Settings) -> anyhow::Result<kit::Running> {
-    let vault = config::vault(settings).context("the vault")?;
-    let node = kit::start(Intake::new(vault), settings).await?;
-    let doors = CaseServiceServer::new(Doors::new(node.corridor.clone(), Neighbours::new(settings.peers.clone())));
-    Ok(node.running(move |routes| {
-        routes.add_service(doors);
-    }))
+pub fn start(settings: &kit::Settings) -> kit::Starting<'_> {
+    Box::pin(async move {
+        let vault = config::vault(settings).context("the vault")?;
+        let node = kit::start(Intake::new(vault), settings).await?;
+        let doors = CaseServiceServer::new(Doors::new(node.corridor.clone(), Neighbours::new(settings.peers.clone())));
+        Ok(node.running(move |routes| {
+            routes.add_service(doors);
+        }))
+    })
 }

@@ -131,6 +131,9 @@ pub struct NoticeContent {
     pub body_en: String,
     /// The articles it rests on.
     pub citations: Vec<Citation>,
+    /// For a reply, the answer it tells of: a round may be answered twice, and what was served is not to change.
+    #[serde(default)]
+    pub answered_at: Option<Timestamp>,
 }
 
 /// A notice that was served.

@@ -97,6 +97,12 @@ impl Vault {
         Ok(Self { wrapping: derive("xiezhi/intake/wrap")?, index: derive("xiezhi/intake/index")? })
     }
 
+    /// What proves which master key this is.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.wrapping
+    }
+
     /// A new key, and the same key wrapped for the database.
     pub fn new_key(&self, owner: Owner) -> Result<(DataKey, Vec<u8>), SealError> {
         let key = seal::new_key()?;

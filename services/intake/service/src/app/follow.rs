@@ -69,7 +69,7 @@ fn diagnosed(
 fn involved(unit: &mut Unit, cx: &mut Context<Rules>, id: CaseId, units: &BTreeSet<UnitCode>) -> Result<(), Failed> {
     one(unit, cx, id, Command::Involve { units: units.clone() })?;
     for member in followers(unit, id).into_iter().filter(|case| case.stage.name().is_open()) {
-        one(unit, cx, member.id, Command::Involve { units: units.clone() })?;
+        one(unit, cx, member.id, Command::Inherit { units: units.clone() })?;
     }
     Ok(())
 }

@@ -47,6 +47,7 @@ pub fn write(rules: &Rules, case: &Case, notice: NoticeId, kind: NoticeKind, rou
             body_zh: fill(&body.zh, &zh),
             body_en: fill(&body.en, &en),
             citations,
+            answered_at: case.stage.handling().filter(|_| kind == NoticeKind::Reply).map(|handling| handling.at),
         },
         served_at: at,
     }

@@ -96,6 +96,7 @@ pub fn register(unit: &mut Unit, cx: &mut Context<Rules>, wanted: &Registration)
         mask_confirmed: wanted.mask_confirmed,
         link: None,
         participants: Default::default(),
+        inherited: Default::default(),
         suggestion: None,
         complainant_left_at: None,
         extension: None,

@@ -74,9 +74,12 @@ impl Answers<proto::ListCasesRequest> for Doors {
     }
 }
 
-/// True for who calls back and has no other part in handling: a call-back is blind to who handled the case.
+/// The roles of the centre that handle cases, and so may know which units do.
+const HANDLES: [&str; 4] = ["window_clerk", "coordinator", "supervisor", "leader"];
+
+/// True for whoever of the centre has no part in handling: a call-back is blind to who handled the case.
 fn is_blind(granted: &Granted) -> bool {
-    granted.caller.kind == CallerKind::Centre && granted.caller.roles.iter().eq(["evaluator"])
+    granted.caller.kind == CallerKind::Centre && !HANDLES.iter().any(|role| granted.caller.has_role(role))
 }
 
 /// Cuts the one row too many that says there is another page, and names where it begins.

@@ -1,10 +1,11 @@
 //! What a complainant is told: notices with the words of the reply, and progress under the tracking code.
 
+use futures::future::join_all;
 use intake_domain::{Case, NoticeKind};
 use kit::caller::Granted;
 use kit::refusal::Refusal;
 use tonic::Request;
-use vocab::{CaseId, Lang, UnitCode};
+use vocab::{Lang, UnitCode};
 use xiezhi_proto::intake::v1 as proto;
 
 use super::{Answers, Doors, unread};
@@ -17,13 +18,14 @@ use crate::wire::request as wire;
 const NO_NOTICE: Refusal = Refusal::NotFound { what: "notice" };
 
 impl Doors {
-    /// A notice as it is read, and whether all of it is there.
+    /// A notice as it is read, and whether all of it is there. Who asked to be forgotten is told no more what was written to
+    /// them: the tracking code may be in other hands by then.
     async fn worded(&self, case: &Case, notice: &Notice) -> (proto::Notice, bool) {
         let mut shown = answer::notice(notice);
-        if notice.kind != NoticeKind::Reply {
+        if notice.kind != NoticeKind::Reply || case.forgotten_at.is_some() {
             return (shown, true);
         }
-        match self.neighbours.reply(case.head(), notice.round).await {
+        match self.neighbours.reply(case.head(), notice.round, notice.content.answered_at).await {
             Ok(reply) => {
                 shown.reply = reply;
                 (shown, true)
@@ -36,14 +38,9 @@ impl Doors {
     }
 
     async fn worded_all(&self, case: &Case, notices: &[Notice]) -> (Vec<proto::Notice>, bool) {
-        let mut all = true;
-        let mut shown = Vec::with_capacity(notices.len());
-        for notice in notices {
-            let (notice, complete) = self.worded(case, notice).await;
-            all &= complete;
-            shown.push(notice);
-        }
-        (shown, all)
+        let worded = join_all(notices.iter().map(|notice| self.worded(case, notice))).await;
+        let is_complete = worded.iter().all(|(_, complete)| *complete);
+        (worded.into_iter().map(|(notice, _)| notice).collect(), is_complete)
     }
 
     /// The clocks of a case and of its head, and whether both could be asked for.
@@ -52,19 +49,19 @@ impl Doors {
         let name = |code: &str, lang: Lang| {
             UnitCode::new(code).map_or_else(|_| code.to_owned(), |unit| rules.content.unit_name(&unit, lang))
         };
-        let mut asked: Vec<CaseId> = vec![case.id];
-        asked.extend(case.follows());
+        let asked = [Some(case.id), case.follows()].into_iter().flatten();
         let mut clocks = Vec::new();
-        for case in asked {
-            match self.neighbours.clocks(case).await {
+        let mut is_complete = true;
+        for views in join_all(asked.map(|case| self.neighbours.clocks(case))).await {
+            match views {
                 Ok(views) => clocks.extend(views.into_iter().filter_map(|view| answer::public_clock(view, &name))),
                 Err(status) => {
                     tracing::warn!(code = ?status.code(), "clocks could not be asked for");
-                    return Ok((clocks, false));
+                    is_complete = false;
                 }
             }
         }
-        Ok((clocks, true))
+        Ok((clocks, is_complete))
     }
 }
 
@@ -88,8 +85,8 @@ impl Answers<proto::ListNoticesRequest> for Doors {
         let granted = Granted::of(&request)?;
         let case = self.find_shown(&granted, wire::case_id("case_id", &request.get_ref().case_id)?).await?;
         let notices = read::list_notices(self.pool(), case.id).await.map_err(unread)?;
-        let (notices, _) = self.worded_all(&case, &notices).await;
-        Ok(proto::ListNoticesResponse { notices })
+        let (notices, is_complete) = self.worded_all(&case, &notices).await;
+        Ok(proto::ListNoticesResponse { notices, incomplete: !is_complete })
     }
 }
 
@@ -105,7 +102,7 @@ impl Answers<proto::GetNoticeRequest> for Doors {
             Refusal::NotFound { .. } => NO_NOTICE,
             other => other,
         })?;
-        let (notice, _) = self.worded(&case, &notice).await;
-        Ok(proto::GetNoticeResponse { notice: Some(notice) })
+        let (notice, is_complete) = self.worded(&case, &notice).await;
+        Ok(proto::GetNoticeResponse { notice: Some(notice), incomplete: !is_complete })
     }
 }

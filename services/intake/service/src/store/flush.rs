@@ -78,8 +78,8 @@ async fn cases(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     let mut units = Vec::with_capacity(rows.len());
     let mut states = Vec::with_capacity(rows.len());
     for case in rows {
-        let shown: std::collections::BTreeSet<_> =
-            case.participants.iter().chain([&case.receiving_unit]).cloned().collect();
+        let mut shown = case.units();
+        shown.insert(&case.receiving_unit);
         matters.push(serde_json::to_value(&case.facts.matters).map_err(|error| unreadable(case, error))?);
         units.push(serde_json::to_value(shown).map_err(|error| unreadable(case, error))?);
         states.push(serde_json::to_value(case).map_err(|error| unreadable(case, error))?);

@@ -89,7 +89,7 @@ pub fn case(case: &Case, members: &[CaseId]) -> proto::Case {
         },
         stage_since: Some(write::time(case.stage.since())),
         conclusion: case.stage.handling().map(|handling| handling.conclusion.clone()).unwrap_or_default(),
-        participant_units: case.participants.iter().map(ToString::to_string).collect(),
+        participant_units: case.units().into_iter().map(ToString::to_string).collect(),
         mask_confirmed: case.mask_confirmed,
         tracking_code: case.tracking.to_string(),
         complainant_left_at: case.complainant_left_at.map(write::time),
@@ -216,9 +216,13 @@ pub fn progress(
     }
 }
 
-/// A clock without what is between a unit and its supervisor: reasons, accounts, orders.
+/// A clock without what is between a unit and its supervisor: reasons, accounts, orders. What a unit must answer to its supervisor
+/// is nothing to the complainant.
 #[must_use]
 pub fn public_clock(view: ClockView, name: &dyn Fn(&str, Lang) -> String) -> Option<proto::PublicClock> {
+    if !view.supervision_order_id.is_empty() {
+        return None;
+    }
     let state = view.state;
     let clock = view.clock?;
     let sentence = view.name.unwrap_or_default();
@@ -231,4 +235,25 @@ pub fn public_clock(view: ClockView, name: &dyn Fn(&str, Lang) -> String) -> Opt
         holder_en: name(&clock.holder_unit, Lang::En),
         holder_unit: clock.holder_unit,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
+    use xiezhi_proto::supervision::v1::{Clock, Sentence};
+
+    use super::*;
+
+    #[test]
+    fn a_complainant_sees_the_clocks_of_the_case_and_not_what_a_unit_must_answer_to_its_supervisor() {
+        let view = |supervision_order_id: &str| ClockView {
+            clock: Some(Clock { holder_unit: "ZF".to_owned(), ..Clock::default() }),
+            name: Some(Sentence { zh: "承诺答复".to_owned(), en: "promised reply".to_owned() }),
+            supervision_order_id: supervision_order_id.to_owned(),
+            ..ClockView::default()
+        };
+        let name = |code: &str, _: Lang| code.to_owned();
+        assert_eq!(public_clock(view(""), &name).unwrap().name_zh, "承诺答复");
+        assert_eq!(public_clock(view("01997a00-0000-7000-8000-000000000001"), &name), None);
+    }
 }

@@ -132,6 +132,7 @@ pub fn tell(cx: &mut Context<Rules>, case: &Case, event: &Event, at: Timestamp) 
         | Event::Extended { .. }
         | Event::Diagnosed { .. }
         | Event::UnitsInvolved { .. }
+        | Event::UnitsInherited { .. }
         | Event::Answered { .. }
         | Event::MaskConfirmed => {}
     }

@@ -145,7 +145,8 @@ fn diagnosis(body: &assignment::DiagnosisMade, payload: &[u8]) -> Result<Heard, 
     read().map_err(broken)
 }
 
-/// What concerns the complainant: the clocks of the case. Those of a work order are between the centre and its holder.
+/// What concerns the complainant: the clocks of the case, which are called by their rule alone. Those of an order or of a
+/// consultation are between the centre and its holder.
 fn extended(body: &supervision::ClocksExtended) -> Result<Heard, Failed> {
     let one = |clock: &supervision::Clock| -> Result<Extension, Mistakes> {
         let deadline = read::deadline(clock.deadline.as_ref())?;
@@ -153,7 +154,7 @@ fn extended(body: &supervision::ClocksExtended) -> Result<Heard, Failed> {
         Ok(Extension { rule: deadline.rule, unit, due_on: day_of(deadline.due_at) })
     };
     let read = || -> Result<Heard, Mistakes> {
-        let own = body.clocks.iter().filter(|clock| clock.work_order_id.is_empty());
+        let own = body.clocks.iter().filter(|clock| !clock.kind.contains('/'));
         let case = read::word("case_id", &body.case_id)?;
         Ok(Heard::Extended { case, extensions: own.map(one).collect::<Result<_, _>>()? })
     };

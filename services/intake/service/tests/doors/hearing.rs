@@ -72,7 +72,7 @@ async fn a_complainant_is_told_of_more_time_for_the_case_and_not_of_an_orders() 
     let case = house.register(barbecue("陈某某", "13805730001")).await.case_id;
     house.accept(&case).await.unwrap();
     let clock = |rule: &str, work_order_id: &str| Clock {
-        kind: rule.to_owned(),
+        kind: if work_order_id.is_empty() { rule.to_owned() } else { format!("{rule}/{work_order_id}") },
         deadline: Some(xiezhi_proto::common::v1::Deadline {
             rule: rule.to_owned(),
             anchor_at: Some(words::write::time(at("2026-03-02 11:00"))),
@@ -100,6 +100,38 @@ async fn a_complainant_is_told_of_more_time_for_the_case_and_not_of_an_orders() 
     assert!(told.body_en.contains("2026-05-20"), "{}", told.body_en);
     assert!(!told.body_zh.contains("____"), "every blank is filled: {}", told.body_zh);
     assert!(told.citations.iter().any(|cited| cited.article == "第三十四条"), "{:?}", told.citations);
+}
+
+#[tokio::test]
+async fn whoever_reads_a_notice_hears_that_the_words_of_the_reply_are_missing() {
+    let house = House::open().await;
+    let neighbour = house.neighbour(Assignment).await;
+    let case = house.register(barbecue("陈某某", "13805730001")).await.case_id;
+    house.accept(&case).await.unwrap();
+    let list = async || {
+        let request = proto::ListNoticesRequest { case_id: case.clone() };
+        house.doors.list_notices(by(&clerk(), request)).await.unwrap().into_inner()
+    };
+    assert!(!list().await.incomplete, "there is no reply yet");
+    let handled = assignment::CaseHandled {
+        case_id: case.clone(),
+        lead_unit: "ZF".to_owned(),
+        conclusion: "explained".to_owned(),
+        handled_at: Some(words::write::time(at("2026-03-03 10:00"))),
+        round: 1,
+        ..Default::default()
+    };
+    neighbour.say(&case, handled).await;
+    house.heard(&neighbour).await;
+    // This house knows no way to assignment, which keeps the words.
+    let listed = list().await;
+    assert!(listed.incomplete);
+    for notice in listed.notices {
+        let request = proto::GetNoticeRequest { notice_id: notice.notice_id.clone() };
+        let read = house.doors.get_notice(by(&clerk(), request)).await.unwrap().into_inner();
+        assert_eq!(read.incomplete, notice.kind() == proto::NoticeKind::Reply, "{notice:?}");
+        assert_eq!(read.notice, Some(notice));
+    }
 }
 
 #[tokio::test]
@@ -165,6 +197,48 @@ async fn the_database_itself_shows_a_unit_its_own_cases_and_no_others() {
     assert_eq!((seen("").await, seen("ZF").await, seen("HB").await, seen("SJ").await), (0, 2, 1, 0));
     let all: i64 = sqlx::query_scalar("SELECT count(*) FROM cases").fetch_one(house.pool()).await.unwrap();
     assert_eq!(all, 3, "afterwards the same connections see everything again");
+}
+
+#[tokio::test]
+async fn who_was_asked_about_a_member_itself_still_sees_it_under_another_head() {
+    let house = House::open().await;
+    let neighbour = house.neighbour(Assignment).await;
+    let mut cases = Vec::new();
+    for nth in 1..=4 {
+        cases.push(house.register(barbecue("陈某某", &format!("1380573000{nth}"))).await.case_id);
+    }
+    let [wrong, right, early, late] = cases.try_into().unwrap();
+    let asked = async |case: &String, unit: &str| {
+        let opened = assignment::ConsultationOpened {
+            case_id: case.clone(),
+            consultation_id: command(),
+            unit_codes: vec![unit.to_owned()],
+            answer_deadline: None,
+        };
+        neighbour.say(case, opened).await;
+        house.heard(&neighbour).await;
+    };
+    let link = async |member: &String, head: &String| {
+        house.link(member, head, proto::LinkKind::ClusterMember).await.unwrap();
+    };
+    asked(&wrong, "SJ").await;
+    asked(&right, "ZF").await;
+    asked(&early, "HB").await;
+    link(&early, &wrong).await;
+    link(&late, &wrong).await;
+    asked(&late, "HB").await;
+    asked(&wrong, "WL").await;
+    link(&early, &right).await;
+    link(&late, &right).await;
+    for member in [&early, &late] {
+        let seen = async |unit: &str| {
+            let request = proto::GetCaseRequest { case_id: member.clone(), case_no: String::new() };
+            house.doors.get_case(by(&department(unit), request)).await.is_ok()
+        };
+        assert_eq!((seen("HB").await, seen("ZF").await), (true, true));
+        assert_eq!((seen("SJ").await, seen("WL").await), (false, false), "they had to do with the wrong head alone");
+        assert_eq!(house.case(member).await.participant_units, ["HB", "ZF"]);
+    }
 }
 
 #[tokio::test]

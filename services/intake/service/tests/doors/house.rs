@@ -65,7 +65,9 @@ pub fn caller(kind: CallerKind, account: &str, unit: &str) -> Granted {
 }
 
 pub fn clerk() -> Granted {
-    caller(CallerKind::Centre, "clerk", "centre")
+    let mut clerk = caller(CallerKind::Centre, "clerk", "centre");
+    clerk.caller.roles.insert("window_clerk".to_owned());
+    clerk
 }
 
 pub fn department(unit: &str) -> Granted {
@@ -211,6 +213,15 @@ impl House {
         let doors =
             Doors::new(intake.corridor.clone(), intake::neighbours::Neighbours::new(kit::settings::Peers::default()));
         (intake, doors)
+    }
+
+    /// Why another process with this master key does not start.
+    pub async fn refused_replica(&self, key: [u8; 32]) -> String {
+        let settings = settings(&self.nats, self.url.clone(), self.start);
+        let Err(refused) = kit::start(Intake::new(Vault::new(&key).unwrap()), &settings).await else {
+            panic!("it started");
+        };
+        refused.to_string()
     }
 
     /// A neighbour.

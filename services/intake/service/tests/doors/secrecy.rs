@@ -134,6 +134,16 @@ async fn the_fifty_first_identity_of_a_day_stays_closed() {
 }
 
 #[tokio::test]
+async fn a_replica_with_another_key_does_not_start_and_writes_nothing_nobody_opens() {
+    let house = House::open().await;
+    let said = house.refused_replica([0x77; 32]).await;
+    assert!(said.contains("密钥") && said.contains("original key"), "{said}");
+    let (_replica, doors) = house.replica().await;
+    let registered = doors.register_case(by(&clerk(), barbecue("陈某某", "13805730001"))).await.unwrap().into_inner();
+    assert_eq!(house.case(&registered.case_id).await.case_no, registered.case_no);
+}
+
+#[tokio::test]
 async fn a_repeat_opens_again_for_ten_minutes_without_a_second_entry() {
     let house = House::open().await;
     let case = house.register(barbecue("陈某某", "13805730001")).await.case_id;
