@@ -5,6 +5,7 @@ use client::turn::TurnError;
 use client::{Error as ClientError, Refused};
 use pack::Mistake;
 use serde_json::json;
+use tonic::Code;
 
 use crate::reflect::Unreadable;
 use crate::say::{Lang, Say, Word};
@@ -48,6 +49,22 @@ impl Failure {
             Self::Usage(_) => 2,
             _ => 1,
         }
+    }
+
+    /// True where the caller may not do what was asked.
+    #[must_use]
+    pub fn is_not_permitted(&self) -> bool {
+        self.is_refused_with(&[Code::PermissionDenied])
+    }
+
+    /// True where the caller may not know of what was asked for: that is answered like something that is not there.
+    #[must_use]
+    pub fn is_out_of_sight(&self) -> bool {
+        self.is_refused_with(&[Code::PermissionDenied, Code::NotFound])
+    }
+
+    fn is_refused_with(&self, codes: &[Code]) -> bool {
+        matches!(self, Self::Client(error) if error.refused().is_some_and(|refused| codes.contains(&refused.grpc_code())))
     }
 
     /// The error as a person reads it: what, why, what next.
@@ -200,7 +217,7 @@ impl From<tonic::Status> for Failure {
 mod tests {
     use std::collections::HashMap;
 
-    use tonic::{Code, Status};
+    use tonic::Status;
     use tonic_types::{ErrorDetails, StatusExt};
 
     use super::*;
@@ -268,6 +285,19 @@ mod tests {
         let zh = "错误  配置包有 2 处错误\n      units.csv:2: 没有这种单位\n      units.csv:9: 没有这种单位\n";
         assert_eq!(failure.text(Lang::Zh), zh);
         assert_eq!(failure.json()["error"]["mistakes"][1]["line"], 9);
+    }
+
+    #[test]
+    fn only_what_is_refused_for_good_and_for_this_caller_is_out_of_sight() {
+        let failure = |code| Failure::from(Status::new(code, "no"));
+        assert!(
+            failure(Code::PermissionDenied).is_not_permitted() && failure(Code::PermissionDenied).is_out_of_sight()
+        );
+        assert!(!failure(Code::NotFound).is_not_permitted() && failure(Code::NotFound).is_out_of_sight());
+        for code in [Code::Unavailable, Code::Unauthenticated, Code::Internal, Code::FailedPrecondition] {
+            assert!(!failure(code).is_not_permitted() && !failure(code).is_out_of_sight(), "{code:?}");
+        }
+        assert!(!Failure::Says(Say::Just(Word::NoPack)).is_out_of_sight());
     }
 
     #[test]

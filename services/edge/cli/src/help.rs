@@ -51,7 +51,10 @@ const CHINESE: &[(&str, &str)] = &[
     ("Facts, e.g. premises.licensed=true", "事实, 如 premises.licensed=true"),
     ("Earlier cases that may belong together with this one", "可能属于同一件的先前案件"),
     ("Title and body with persons taken out", "隐名的标题与正文"),
-    ("Confirm the text with persons taken out, or correct it", "核定隐名文字, 或者更正"),
+    (
+        "Confirm the text with persons taken out, or correct it; what is not typed is shown and asked for",
+        "确认隐名文字, 或者更正; 没有写明的先显示再询问",
+    ),
     ("The corrected title; as it stands where it is left out", "更正后的标题; 不写则照现有文字"),
     ("The corrected body; as it stands where it is left out", "更正后的正文; 不写则照现有文字"),
     ("A file with the corrected body", "更正后的正文所在的文件"),
@@ -121,7 +124,10 @@ const CHINESE: &[(&str, &str)] = &[
     ("Only of this case", "只看这件案件的"),
     ("Only of this unit", "只看这个单位的"),
     ("One work order with what was written about it", "一件工单与往来文字"),
-    ("Every change of a unit's orders, and then as they happen", "单位工单的每次变化, 随后实时显示"),
+    (
+        "Every change of a unit's orders, and then as they happen; as JSON one document a line",
+        "单位工单的每次变化, 随后实时显示; JSON 为每行一份",
+    ),
     ("The last position that was seen", "已经看到的位置"),
     ("End after so many changes; goes on for ever where it is left out", "看到这么多次变化就结束; 不写则一直看下去"),
     ("Another person of the same unit answers for it", "改派给本单位的另一人"),
@@ -131,6 +137,23 @@ const CHINESE: &[(&str, &str)] = &[
     ("Object, with a cited reason, within five working days", "五个工作日内提出异议, 须引用依据"),
     ("Decide an objection", "审查异议"),
     ("The unit is right", "单位的异议成立"),
+    (
+        "Give what an operation left to a unit, and cannot be sent to it, to another one, or end it",
+        "后续处置了结: 联合行动留给某单位而派不出去的处置, 改交其他单位, 或者予以终止",
+    ),
+    (
+        "Whose: the case and the unit it was meant for, e.g. JS-2026-000123/WL",
+        "谁的: 案号与原定的单位, 如 JS-2026-000123/WL",
+    ),
+    (
+        "The operation that left it, its UUID; the one that waits where it is left out",
+        "留下该处置的联合行动, 写 UUID; 不写为尚在等待的那一次",
+    ),
+    ("The unit that takes it; it is ended where this is left out", "接办的单位; 不写则予以终止"),
+    (
+        "An item on which that unit acts, where not on those it was meant to rest on; may be repeated",
+        "接办单位所依据的事项, 与原定事项不同时写明; 可以重复",
+    ),
     ("Report progress", "报告进展"),
     ("What was done", "做了什么"),
     ("Complete, with evidence", "办结, 附证据"),
@@ -280,6 +303,48 @@ const CHINESE: &[(&str, &str)] = &[
         "Another directory to compare with; the pack in force where it is left out",
         "与另一个目录比较; 不写则与生效的配置包比较",
     ),
+    (
+        "Make a key pair: the private half into a new file, the public half on the screen; needs no centre",
+        "生成密钥对: 私钥存入新文件, 公钥显示在屏幕上; 不需要中心",
+    ),
+    ("The file that is made for the private key, readable by its owner alone", "存放私钥的新文件, 仅本人可读"),
+    ("Enrol an account's public key, in place of an earlier one", "登记账号的公钥, 取代原有的"),
+    (
+        "The Ed25519 public key, 64 hexadecimal digits, as `account new-key` prints it",
+        "Ed25519 公钥, 64 位十六进制, 见 account new-key",
+    ),
+    ("Who opened which complainant's identity, newest first", "谁查看过哪位信访人的身份, 新的在前"),
+    ("Only by this account", "只看这个账号的"),
+    ("The reply that the lead wrote", "牵头单位写的答复"),
+    ("The round of handling; the latest where it is left out", "第几轮办理; 不写为最近一轮"),
+    ("One call-back with what was found out", "一次回访与结果"),
+    ("The call-back", "回访编号"),
+    (
+        "The rounds of handling that stand behind the rates; where no day is named, also those that are not closed yet",
+        "三率背后的每一轮办理; 不写日期则连同未办结的",
+    ),
+    ("Only rounds that this unit led", "只看这个单位牵头的"),
+    ("Only rounds that ended on or after this day", "只看这一天及以后办结的"),
+    ("Only rounds that ended on or before this day", "只看这一天及以前办结的"),
+    ("Whose time is taken, in the order of beginning", "谁的时间已被占用, 按开始先后"),
+    ("Only of this unit's people and things", "只看这个单位的人员和车辆器材"),
+    ("Only of this officer or thing, a code of the pack", "只看这名人员或者这件器材, 配置包里的代码"),
+    (
+        "Only those that end after this moment, Beijing time; now where it is left out",
+        "只看此刻 (北京时间) 以后结束的; 不写为现在",
+    ),
+    ("Only those that begin before this moment, Beijing time", "只看此刻 (北京时间) 以前开始的"),
+    ("Those that were released, too", "连同已释放的"),
+    ("What the lists would say of these facts; changes nothing", "按这些事实试算; 不作任何改变"),
+    (
+        "The day on which the items must be valid; the day of the act where it is left out",
+        "事项须在哪一天有效; 不写为行为发生日",
+    ),
+    ("Rulings that route like cases", "先例: 同类案件照此分流"),
+    ("Rulings that route like cases, newest first", "先例列表, 新的在前"),
+    ("Only those that still route cases", "只看仍在适用的"),
+    ("What people have to do next", "待办: 接下来该由谁做什么"),
+    ("Open tasks over all services, what is due first", "各服务的待办, 先到期的在前"),
     ("The centre's address, e.g. http://127.0.0.1:7000", "中心的网址, 如 http://127.0.0.1:7000"),
     ("The data directory of a centre on this machine", "本机中心的数据目录"),
     ("A token to call with", "调用所用的令牌"),
@@ -295,7 +360,7 @@ const CHINESE: &[(&str, &str)] = &[
     ("Answer every question with yes", "所有询问都答是"),
     ("Joint enforcement coordination of a county", "县级联合执法指挥协调"),
     ("For people", "给人看"),
-    ("One JSON document", "一份 JSON"),
+    ("One JSON document; where answers come over time, one a line", "一份 JSON; 答复陆续到来的, 每行一份"),
 ];
 
 /// The Chinese of an English help text, where there is one.
@@ -402,6 +467,6 @@ mod tests {
 
     /// Words that stand beside values, which a walk over arguments does not meet.
     fn is_general(text: &str) -> bool {
-        ["For people", "One JSON document"].contains(&text)
+        ["For people", "One JSON document; where answers come over time, one a line"].contains(&text)
     }
 }

@@ -1,7 +1,12 @@
 //! Short names for things: a case by its number, an order by case and unit.
 
+use std::collections::{BTreeSet, HashMap};
+
+use futures::stream::{self, StreamExt, TryStreamExt};
 use uuid::Uuid;
-use xiezhi_proto::assignment::v1::{Consultation, ListConsultationsRequest, ListWorkOrdersRequest, WorkOrder};
+use xiezhi_proto::assignment::v1::{
+    Consultation, ListConsultationsRequest, ListOpenTasksRequest, ListWorkOrdersRequest, WorkOrder,
+};
 use xiezhi_proto::evaluation::v1::{CallbackState, ListCallbacksRequest};
 use xiezhi_proto::intake::v1::{Case, GetCaseRequest, GetCaseResponse};
 use xiezhi_proto::scheduling::v1::{ListOperationsRequest, Operation, OperationStage};
@@ -9,6 +14,9 @@ use xiezhi_proto::scheduling::v1::{ListOperationsRequest, Operation, OperationSt
 use crate::failure::Failure;
 use crate::say::Say;
 use crate::session::Session;
+
+/// How many cases are asked for at once.
+const AT_ONCE: usize = 8;
 
 fn is_uuid(name: &str) -> bool {
     Uuid::parse_str(name).is_ok()
@@ -34,6 +42,22 @@ pub async fn case(session: &Session, name: &str) -> Result<Case, Failure> {
 /// A case's UUID, without asking where it is given.
 pub async fn case_id(session: &Session, name: &str) -> Result<String, Failure> {
     if is_uuid(name) { Ok(name.to_owned()) } else { Ok(case(session, name).await?.case_id) }
+}
+
+/// The numbers of cases by their UUIDs, as people know them; none for a case that the caller may not know of.
+pub async fn case_numbers(
+    session: &Session,
+    case_ids: impl IntoIterator<Item = String>,
+) -> Result<HashMap<String, String>, Failure> {
+    let once: BTreeSet<String> = case_ids.into_iter().collect();
+    let found = stream::iter(once).map(|case_id| async move {
+        match case(session, &case_id).await {
+            Ok(case) => Ok(Some((case_id, case.case_no))),
+            Err(failure) if failure.is_out_of_sight() => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    });
+    found.buffer_unordered(AT_ONCE).try_filter_map(|named| async move { Ok(named) }).try_collect().await
 }
 
 /// A work order's UUID: given as such, or as the one order of a unit in a case, an open one before closed ones.
@@ -88,6 +112,19 @@ pub async fn operation_id(session: &Session, name: &str) -> Result<String, Failu
     let (open, others): (Vec<Operation>, Vec<Operation>) = page.operations.into_iter().partition(goes_on);
     let fitting = if open.is_empty() { others } else { open };
     one(name, fitting.into_iter().map(|operation| operation.operation_id))
+}
+
+/// The operation whose follow-ups of a case cannot be sent: by its UUID, or the one that the centre's open tasks name.
+pub async fn waiting_operation(session: &Session, case_id: &str, named: Option<&str>) -> Result<String, Failure> {
+    if let Some(named) = named {
+        return Ok(named.to_owned());
+    }
+    let centre = &session.centre;
+    let request =
+        ListOpenTasksRequest { case_id: case_id.to_owned(), page_size: 200, ..ListOpenTasksRequest::default() };
+    let page = centre.read(|| client::call!(centre.assignment().list_open_tasks(request.clone()))).await?;
+    let waiting = page.tasks.into_iter().filter(|task| task.task_code == "follow_up.dispatch");
+    one(case_id, waiting.map(|task| task.reference_id))
 }
 
 /// A call-back: by its UUID, or the one of a case that waits to be made or decided.

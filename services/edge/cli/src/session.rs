@@ -15,6 +15,7 @@ use xiezhi_proto::bus::v1::GetBundleRequest;
 
 use crate::Options;
 use crate::failure::Failure;
+use crate::files;
 use crate::names::Names;
 use crate::say::{Lang, Say, Word};
 
@@ -140,7 +141,7 @@ impl Session {
                     Ok(Some(pack)) => Ok(Names::of(pack, self.lang)),
                     Ok(None) => Ok(Names::default()),
                     // Whoever may not read the pack still reads its own orders, with codes in place of names.
-                    Err(failure) if is_not_permitted(&failure) => Ok(Names::default()),
+                    Err(failure) if failure.is_not_permitted() => Ok(Names::default()),
                     Err(failure) => Err(failure),
                 }
             })
@@ -156,14 +157,6 @@ impl Session {
     pub async fn now(&self) -> Result<Timestamp, Failure> {
         Ok(client::rest::now(&self.centre).await?)
     }
-}
-
-fn is_not_permitted(failure: &Failure) -> bool {
-    let refused = match failure {
-        Failure::Client(error) => error.refused(),
-        _ => None,
-    };
-    refused.is_some_and(|refused| refused.grpc_code() == tonic::Code::PermissionDenied)
 }
 
 /// The pack in force, where there is one; its bytes are the ones its hash names.
@@ -206,8 +199,7 @@ fn client_options(options: &Options) -> Result<ClientOptions, Failure> {
 /// An Ed25519 private key: PKCS #8 in PEM, or 64 hexadecimal digits.
 pub fn read_key(path: &Path) -> Result<SigningKey, Failure> {
     let shown = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::Says(Say::FileUnreadable { path: shown.clone(), why: error.to_string() }))?;
+    let text = files::read_text(path, files::TEXT_BYTES)?;
     let unusable = || Failure::Says(Say::KeyUnusable { path: shown.clone() });
     if text.contains("-----BEGIN") {
         return SigningKey::from_pkcs8_pem(&text).map_err(|_| unusable());

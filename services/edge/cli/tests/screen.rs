@@ -62,6 +62,8 @@ async fn every_screen_shows_the_barbecue_as_people_read_it() {
         }
     }
     machines_get_one_document(&house, case).await;
+    lists_say_what_is_behind_a_case(&house, case).await;
+    an_account_gets_a_key_of_its_own(&house).await;
     what_went_wrong_is_put_right(&house).await;
     what_cannot_be_undone_is_asked_for(&house, case).await;
     assert_eq!(differing, [""; 0], "XIEZHI_WRITE_GOLDEN=1 writes them anew");
@@ -75,11 +77,21 @@ async fn what_went_wrong_is_put_right(house: &House) {
          --name 王一 --phone 13800000000 --as centre.window1",
     )
     .await;
-    done("case confirm-text JS-2026-000004 --title 夜间烧烤 --as centre.window1").await;
+    tasks_are_listed(house, "--as centre.coordinator", "决定是否受理").await;
+    tasks_are_listed(house, "--unit centre --as centre.coordinator", "决定是否受理").await;
+    // Half of the text was typed: the other half is shown, and confirmed by somebody who has read it.
+    let unread = said(house, "case confirm-text JS-2026-000004 --title 夜间烧烤 --as centre.window1").await;
+    assert!(unread.code == Some(2) && unread.stderr.contains("夜间烧烤\n\n油烟\n"), "{unread:?}");
+    let unread = said(house, "case confirm-text JS-2026-000004 --as centre.window1").await;
+    assert!(unread.code == Some(2) && unread.stderr.contains("烧烤\n\n油烟\n"), "{unread:?}");
+    assert_eq!(done("case text JS-2026-000004 --as centre.window1").await, "烧烤\n\n油烟\n");
+    done("case confirm-text JS-2026-000004 --title 夜间烧烤 --as centre.window1 --yes").await;
     assert_eq!(done("case text JS-2026-000004 --as centre.window1").await, "夜间烧烤\n\n油烟\n");
     done("case accept JS-2026-000004 --mode assisted --track assigned --as centre.window1").await;
     let reassigned = done("work-order reassign JS-2026-000004/ZF --person ZF-P04 --as ZF.handler").await;
     assert!(reassigned.contains("陆云宁"), "{reassigned}");
+    let own = tasks_are_listed(house, "--as ZF.handler", "签收工单").await;
+    assert!(own.stderr.contains("无权查看") && own.stderr.contains("考核评价"), "{own:?}");
     let several =
         said(house, "clock extend JS-2026-000004 order.finish --by 3 --reason 等待检测报告 --as ZF.head").await;
     assert!(several.code == Some(1) && several.stderr.matches("order.finish/").count() == 4, "{several:?}");
@@ -108,6 +120,21 @@ async fn what_went_wrong_is_put_right(house: &House) {
     let new =
         "officer record-certificate ZF-O02 --number ZJ9 --from 2026-03-01 --to 2026-03-02 --as centre.coordinator";
     assert!(done(new).await.contains("ZJ9"));
+}
+
+/// The new case stands among the open tasks under its number, as something that is to be done; in a moment, where one service
+/// must first hear of another's.
+async fn tasks_are_listed(house: &House, how: &str, what: &str) -> Said {
+    let began = Instant::now();
+    loop {
+        let said = said(house, &format!("task list {how}")).await;
+        assert_eq!(said.code, Some(0), "{how}: {said:?}");
+        if said.stdout.lines().any(|line| line.contains("JS-2026-000004") && line.contains(what)) {
+            return said;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{how}: {said:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// Nobody is there to answer a question, so it must have been answered beforehand.
@@ -141,6 +168,66 @@ async fn until_done(house: &House, line: &str) -> String {
         assert!(began.elapsed() < Duration::from_secs(20), "{line}: {said:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// What is read less often: the audit, the calendar, the reply, the rounds behind the rates, precedents.
+async fn lists_say_what_is_behind_a_case(house: &House, case: &str) {
+    for (line, expected) in [
+        (format!("case reveals --case {case} --as centre.administrator"), format!("{case}  回访")),
+        // The case is closed, and what its reply came to is still known.
+        (format!("case reply {case} --as centre.coordinator"), "支持    第 1 轮\n\n经夜间联合检查".to_owned()),
+        (
+            "operation bookings --unit ZF --from 2026-03-01 --released --as centre.coordinator".to_owned(),
+            "张国芬".to_owned(),
+        ),
+        ("rates cases --unit ZF --as centre.evaluator".to_owned(), "已响应 · 已解决 · 满意".to_owned()),
+        ("precedent list --as centre.coordinator".to_owned(), "没有".to_owned()),
+        (
+            "determination try --matter fume.barbecue.open_air --region 330421103 --object stall --as centre.coordinator"
+                .to_owned(),
+            "依据指纹".to_owned(),
+        ),
+    ] {
+        let said = said(house, &line).await;
+        assert!(said.code == Some(0) && said.stdout.contains(&expected), "{line}: {said:?}");
+    }
+    let callbacks = said(house, "callback list --state recorded --as centre.evaluator --output json").await;
+    let callbacks: serde_json::Value = serde_json::from_str(&callbacks.stdout).unwrap();
+    let callback = callbacks["callbacks"][0]["callback_id"].as_str().unwrap();
+    let shown = said(house, &format!("callback show {callback} --as centre.evaluator")).await;
+    assert!(shown.stdout.contains("满意"), "{shown:?}");
+    // Two of three: the third is said to be there, in both forms.
+    let two = said(house, "case list --limit 2").await;
+    assert!(two.stdout.ends_with("还有更多, 请加 --limit 或者筛选条件\n"), "{two:?}");
+    for line in [
+        "callback list --state recorded --limit 2 --as centre.evaluator",
+        "work-order list --limit 2 --as centre.coordinator",
+    ] {
+        let two = said(house, line).await;
+        assert!(two.code == Some(0) && two.stdout.contains("还有更多"), "{line}: {two:?}");
+    }
+    let refused = said(house, "work-order watch --unit ZF --as T103.handler --output json").await;
+    assert_eq!((refused.code, refused.stdout.lines().count()), (Some(1), 1), "{refused:?}");
+    let no: serde_json::Value = serde_json::from_str(&refused.stdout).unwrap();
+    assert!(no["error"].is_object(), "{no}");
+}
+
+/// A department makes its key, an administrator enrols the public half, and the department calls with its own.
+async fn an_account_gets_a_key_of_its_own(house: &House) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ga.pem").display().to_string();
+    let made = house.run(&["account", "new-key", "--out", &file]).await.unwrap().done().unwrap();
+    let enrol = ["account", "register-key", "GA.handler", "--public-key", made.trim(), "--as", "centre.administrator"];
+    // The key that the account may have calls no more after that.
+    let asked = house.run(&enrol).await.unwrap();
+    assert!(asked.code == Some(2) && asked.stderr.contains("--yes"), "{asked:?}");
+    house.run(&[&enrol[..], &["--yes"]].concat()).await.unwrap().done().unwrap();
+    let own = ["work-order", "list", "--account", "GA.handler", "--key", &file];
+    let orders = house.run(&own).await.unwrap().done().unwrap();
+    assert!(orders.contains("JS-2026-000001/GA"), "{orders}");
+    let short = ["account", "register-key", "GA.handler", "--public-key", "0a0b", "--as", "centre.administrator"];
+    let refused = house.run(&short).await.unwrap();
+    assert!(refused.code == Some(2) && refused.stderr.contains("64"), "{refused:?}");
 }
 
 async fn machines_get_one_document(house: &House, case: &str) {

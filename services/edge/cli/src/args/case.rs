@@ -63,7 +63,7 @@ pub enum CaseCommand {
     Candidates(CaseArg),
     /// Title and body with persons taken out
     Text(CaseArg),
-    /// Confirm the text with persons taken out, or correct it
+    /// Confirm the text with persons taken out, or correct it; what is not typed is shown and asked for
     ConfirmText {
         #[command(flatten)]
         case: CaseArg,
@@ -95,6 +95,16 @@ pub enum CaseCommand {
         #[arg(long)]
         with_text: bool,
     },
+    /// Who opened which complainant's identity, newest first
+    Reveals(RevealsArgs),
+    /// The reply that the lead wrote
+    Reply {
+        #[command(flatten)]
+        case: CaseArg,
+        /// The round of handling; the latest where it is left out
+        #[arg(long, default_value_t = 0)]
+        round: u32,
+    },
     /// All that happened, over all five services
     Timeline {
         #[command(flatten)]
@@ -108,6 +118,19 @@ pub enum CaseCommand {
         /// The tracking code
         code: String,
     },
+}
+
+/// Whose identities, opened by whom.
+#[derive(Debug, Clone, Args)]
+pub struct RevealsArgs {
+    /// Only of this case
+    #[arg(long = "case")]
+    pub of: Option<String>,
+    /// Only by this account
+    #[arg(long)]
+    pub by: Option<String>,
+    #[command(flatten)]
+    pub limit: LimitArg,
 }
 
 /// Which cases.

@@ -103,4 +103,18 @@ pub enum AccountCommand {
         /// The account, e.g. ZF.handler
         name: String,
     },
+    /// Make a key pair: the private half into a new file, the public half on the screen; needs no centre
+    NewKey {
+        /// The file that is made for the private key, readable by its owner alone
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Enrol an account's public key, in place of an earlier one
+    RegisterKey {
+        /// The account, e.g. ZF.handler
+        name: String,
+        /// The Ed25519 public key, 64 hexadecimal digits, as `account new-key` prints it
+        #[arg(long)]
+        public_key: String,
+    },
 }

@@ -16,6 +16,11 @@ pub enum CallbackCommand {
         #[command(flatten)]
         limit: LimitArg,
     },
+    /// One call-back with what was found out
+    Show {
+        /// The call-back
+        callback: String,
+    },
     /// Record a call
     Record {
         /// The call-back, or its case
@@ -60,5 +65,19 @@ pub enum RatesCommand {
         /// The last day
         #[arg(long)]
         to: String,
+    },
+    /// The rounds of handling that stand behind the rates; where no day is named, also those that are not closed yet
+    Cases {
+        /// Only rounds that this unit led
+        #[arg(long, default_value = "")]
+        unit: String,
+        /// Only rounds that ended on or after this day
+        #[arg(long, default_value = "")]
+        from: String,
+        /// Only rounds that ended on or before this day
+        #[arg(long, default_value = "")]
+        to: String,
+        #[command(flatten)]
+        limit: LimitArg,
     },
 }

@@ -9,14 +9,15 @@ mod supervision;
 
 use clap::{Args, Subcommand};
 
-pub use case::{AcceptArgs, CaseCommand, CaseListArgs, DeclineArgs, RegisterArgs};
+pub use case::{AcceptArgs, CaseCommand, CaseListArgs, DeclineArgs, RegisterArgs, RevealsArgs};
 pub use centre::{
     AccountCommand, BusCommand, JourneyCommand, JourneyRunArgs, PackCommand, ParkedArgs, ParkedCommand, VerifyArgs,
 };
 pub use evaluation::{CallbackCommand, RatesCommand};
-pub use operation::{OfficerArg, OfficerCommand, OperationArg, OperationCommand, ReasonArgs, TermsArgs};
+pub use operation::{BookingsArgs, OfficerArg, OfficerCommand, OperationArg, OperationCommand, ReasonArgs, TermsArgs};
 pub use responsibility::{
-    ConsultationCommand, DeterminationCommand, DiagnosisCommand, ListCommand, OrderArg, WorkOrderCommand,
+    ConsultationCommand, DeterminationCommand, DiagnosisCommand, ListCommand, OrderArg, PrecedentCommand, TryArgs,
+    WorkOrderCommand,
 };
 pub use supervision::{ClockArgs, ClockCommand, ClosingCommand, DueArgs, SupervisionOrderCommand};
 
@@ -35,6 +36,12 @@ pub enum Command {
     /// Disputes about who is responsible
     #[command(subcommand)]
     Consultation(ConsultationCommand),
+    /// Rulings that route like cases
+    #[command(subcommand)]
+    Precedent(PrecedentCommand),
+    /// What people have to do next
+    #[command(subcommand)]
+    Task(TaskCommand),
     /// Work orders: each unit's share of a case
     #[command(subcommand)]
     WorkOrder(WorkOrderCommand),
@@ -83,6 +90,26 @@ pub enum Command {
     },
 }
 
+/// `task …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum TaskCommand {
+    /// Open tasks over all services, what is due first
+    List(TaskListArgs),
+}
+
+/// Which tasks.
+#[derive(Debug, Clone, Args)]
+pub struct TaskListArgs {
+    /// Only of this case
+    #[arg(long)]
+    pub case: Option<String>,
+    /// Only of this unit
+    #[arg(long)]
+    pub unit: Option<String>,
+    #[command(flatten)]
+    pub limit: LimitArg,
+}
+
 /// A case, by number or UUID.
 #[derive(Debug, Clone, Args)]
 pub struct CaseArg {
@@ -94,7 +121,7 @@ pub struct CaseArg {
 #[derive(Debug, Clone, Args)]
 pub struct LimitArg {
     /// At most so many
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
 }
 

@@ -45,6 +45,28 @@ pub struct ReasonArgs {
     pub words: String,
 }
 
+/// Which bookings.
+#[derive(Debug, Clone, Args)]
+pub struct BookingsArgs {
+    /// Only of this unit's people and things
+    #[arg(long, default_value = "")]
+    pub unit: String,
+    /// Only of this officer or thing, a code of the pack
+    #[arg(long, default_value = "")]
+    pub of: String,
+    /// Only those that end after this moment, Beijing time; now where it is left out
+    #[arg(long)]
+    pub from: Option<String>,
+    /// Only those that begin before this moment, Beijing time
+    #[arg(long)]
+    pub until: Option<String>,
+    /// Those that were released, too
+    #[arg(long)]
+    pub released: bool,
+    #[command(flatten)]
+    pub limit: LimitArg,
+}
+
 /// `operation …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum OperationCommand {
@@ -62,6 +84,8 @@ pub enum OperationCommand {
         #[command(flatten)]
         limit: LimitArg,
     },
+    /// Whose time is taken, in the order of beginning
+    Bookings(BookingsArgs),
     /// One operation with its record
     Show(OperationArg),
     /// What an approval would fix now; changes nothing

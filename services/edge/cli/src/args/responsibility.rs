@@ -40,6 +40,47 @@ pub enum DiagnosisCommand {
 pub enum DeterminationCommand {
     /// Who owes what, and what that rests on
     Show(CaseArg),
+    /// What the lists would say of these facts; changes nothing
+    Try(TryArgs),
+}
+
+/// Facts that belong to no case.
+#[derive(Debug, Clone, Args)]
+pub struct TryArgs {
+    /// A matter of the pack; may be repeated
+    #[arg(long = "matter", required = true)]
+    pub matters: Vec<String>,
+    /// Town (9 digits) or village (12 digits) of the problem
+    #[arg(long)]
+    pub region: String,
+    /// The kind of object, from the pack
+    #[arg(long, default_value = "other")]
+    pub object: String,
+    /// A fact, e.g. dwelling.above=true; may be repeated
+    #[arg(long = "fact")]
+    pub facts: Vec<String>,
+    /// The day of the act; today where it is left out
+    #[arg(long)]
+    pub on: Option<String>,
+    /// The day on which the items must be valid; the day of the act where it is left out
+    #[arg(long, default_value = "")]
+    pub valid_on: String,
+}
+
+/// `precedent …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum PrecedentCommand {
+    /// Rulings that route like cases, newest first
+    List {
+        /// Only those that still route cases
+        #[arg(long)]
+        active: bool,
+        /// Only about this matter
+        #[arg(long, default_value = "")]
+        matter: String,
+        #[command(flatten)]
+        limit: LimitArg,
+    },
 }
 
 /// `consultation …`
@@ -113,7 +154,7 @@ pub enum WorkOrderCommand {
     },
     /// One work order with what was written about it
     Show(OrderArg),
-    /// Every change of a unit's orders, and then as they happen
+    /// Every change of a unit's orders, and then as they happen; as JSON one document a line
     Watch {
         /// The unit, where the centre speaks for it
         #[arg(long, default_value = "")]
@@ -158,6 +199,23 @@ pub enum WorkOrderCommand {
         /// The grounds
         #[arg(long)]
         grounds: String,
+    },
+    /// Give what an operation left to a unit, and cannot be sent to it, to another one, or end it
+    SettleFollowUp {
+        /// Whose: the case and the unit it was meant for, e.g. JS-2026-000123/WL
+        follow_up: String,
+        /// Why
+        #[arg(long, value_parser = choice("xiezhi.assignment.v1.SettlingReason"))]
+        reason: Choice,
+        /// The operation that left it, its UUID; the one that waits where it is left out
+        #[arg(long)]
+        operation: Option<String>,
+        /// The unit that takes it; it is ended where this is left out
+        #[arg(long)]
+        to: Option<String>,
+        /// An item on which that unit acts, where not on those it was meant to rest on; may be repeated
+        #[arg(long = "item", requires = "to")]
+        items: Vec<String>,
     },
     /// Report progress
     Report {

@@ -19,6 +19,7 @@ pub(super) fn text(say: &Say) -> String {
         Say::ComesAgain { head } => format!("comes again after {head} and is handled on its own"),
         Say::HasMembers { members } => format!("{members} more with the same problem are handled with it"),
         Say::TrackingCode { code } => format!("tracking code {code}"),
+        Say::TasksNotSeen { services } => format!("not listed, as you may not read them: tasks of {services}"),
         Say::Round { round } => format!("round {round}"),
         Say::CaseRegistered { case, code, accepted: false } => format!("{case} is registered, tracking code {code}"),
         Say::CaseRegistered { case, code, accepted: true } => {
@@ -59,6 +60,15 @@ pub(super) fn text(say: &Say) -> String {
         Say::CentreFileBroken { path, why } => format!("{path} does not read: {why}"),
         Say::Unreachable { why } => format!("the centre cannot be reached: {why}"),
         Say::FileUnreadable { path, why } => format!("cannot read {path}: {why}"),
+        Say::FileTooLarge { path, most_kib } => format!("{path} is too large; at most {most_kib} KiB are read"),
+        Say::FileUnwritable { path, why } => format!("cannot write {path}: {why}"),
+        Say::KeyWritten { path } => {
+            format!(
+                "the private key lies in {path}, keep it safe; an administrator enrols the public one: xiezhi account register-key"
+            )
+        }
+        Say::NotAPublicKey { text } => format!("{text} is no Ed25519 public key (64 hexadecimal digits)"),
+        Say::Until { day } => format!("until {day}"),
         Say::KeyUnusable { path } => format!("{path} is no Ed25519 private key (PEM or 64 hexadecimal digits)"),
         Say::CannotMint { account, why } => format!("cannot call as {account}: {why}"),
         Say::NoAccount { account } => format!("the pack has no account {account}"),

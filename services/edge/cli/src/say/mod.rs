@@ -89,6 +89,11 @@ pub enum Say {
         /// The code.
         code: String,
     },
+    /// Services whose tasks the caller may not read.
+    TasksNotSeen {
+        /// Their names.
+        services: String,
+    },
     /// Which round of handling.
     Round {
         /// From 1.
@@ -278,6 +283,35 @@ pub enum Say {
         path: String,
         /// Why.
         why: String,
+    },
+    /// A file is larger than anything that is read.
+    FileTooLarge {
+        /// The file.
+        path: String,
+        /// How many KiB are read.
+        most_kib: u64,
+    },
+    /// A file cannot be made.
+    FileUnwritable {
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// A new private key lies in a file.
+    KeyWritten {
+        /// The file.
+        path: String,
+    },
+    /// A public key does not read.
+    NotAPublicKey {
+        /// As it was given.
+        text: String,
+    },
+    /// Until and with a day.
+    Until {
+        /// The day.
+        day: String,
     },
     /// An account's key is not one.
     KeyUnusable {

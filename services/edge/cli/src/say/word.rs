@@ -92,6 +92,7 @@ words! {
     Explanation: "计算步骤", "Step by step";
     Excluded: "不计入的案件", "Left out";
     Nothing: "没有", "nothing";
+    NotAllOfIt: "有的内容暂时没有取到, 请稍后再看", "not all of it could be had just now; look again a little later";
     More: "还有更多, 请加 --limit 或者筛选条件", "there are more; use --limit or a filter";
     Error: "错误", "error";
     Hint: "提示", "hint";
@@ -103,6 +104,20 @@ words! {
     JourneyNeedsSimulated: "剧本要拨动时间, 只能在模拟时间的中心运行", "the journey turns time, which only a simulated centre allows";
     NotDone: "没有执行", "nothing was done";
     NeedsYes: "这一步不能撤销, 请加 --yes", "this cannot be undone; say --yes";
+    NeedsYesText: "请先读过上面的文字, 无误再加 --yes", "read the text above; where it is right, say --yes";
+    ConfirmText: "以上文字没有可识别个人的内容, 确认吗? [y/N] ", "nothing above tells who a person is. Right? [y/N] ";
+    TextChanged: "文字刚刚被他人改动, 没有确认, 请再看一遍", "somebody has just changed the text; nothing was confirmed, look again";
+    AccountKey: "账号公钥", "the public key of";
+    ReplaceKey: "取代现有公钥, 账号", "replacing any public key of";
+    ColumnTask: "待办", "task";
+    ColumnSince: "起自", "since";
+    ColumnAccount: "账号", "account";
+    ColumnPurpose: "用途", "purpose";
+    ColumnText: "含正文", "text";
+    ColumnClosed: "办结时间", "closed";
+    NotClosed: "未办结", "not closed yet";
+    ColumnOrders: "工单数", "orders";
+    ColumnBreaches: "超期数", "overdue";
     Usage: "命令写法有误", "the command line does not read";
 }
 

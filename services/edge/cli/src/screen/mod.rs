@@ -1,5 +1,6 @@
 //! What a person or a machine sees: answers on stdout, talk on stderr.
 
+pub mod clean;
 pub mod table;
 pub mod time;
 
@@ -8,6 +9,8 @@ use std::io::{BufRead, IsTerminal, Write};
 use serde_json::Value;
 
 pub use table::Table;
+
+use clean::{clean, escaped};
 
 use crate::failure::Failure;
 use crate::say::{Lang, Say, Word};
@@ -18,7 +21,7 @@ pub enum Output {
     /// For people.
     #[default]
     Text,
-    /// One JSON document.
+    /// One JSON document; where answers come over time, one a line.
     Json,
 }
 
@@ -59,6 +62,8 @@ pub struct Screen {
     pub output: Output,
     /// True where every question is answered with yes beforehand.
     pub yes: bool,
+    /// True where a machine reads line by line, because answers come over time.
+    pub is_stream: bool,
     out: Box<dyn Write + Send>,
     talk: Box<dyn Write + Send>,
 }
@@ -79,17 +84,14 @@ impl Screen {
     /// Any two places to write to.
     #[must_use]
     pub fn of(lang: Lang, output: Output, yes: bool, out: Box<dyn Write + Send>, talk: Box<dyn Write + Send>) -> Self {
-        Self { lang, output, yes, out, talk }
+        Self { lang, output, yes, is_stream: false, out, talk }
     }
 
     /// Prints one of many answers that come over time: for machines one document a line.
     pub fn part(&mut self, answer: &Answer) -> std::io::Result<()> {
         match self.output {
-            Output::Text => self.out.write_all(answer.text.as_bytes())?,
-            Output::Json => {
-                serde_json::to_writer(&mut self.out, &answer.json)?;
-                self.out.write_all(b"\n")?;
-            }
+            Output::Text => self.out.write_all(clean(&answer.text).as_bytes())?,
+            Output::Json => self.document(&answer.json, true)?,
         }
         self.out.flush()
     }
@@ -100,11 +102,8 @@ impl Screen {
             return self.out.flush();
         }
         match self.output {
-            Output::Text => self.out.write_all(answer.text.as_bytes())?,
-            Output::Json => {
-                serde_json::to_writer_pretty(&mut self.out, &answer.json)?;
-                self.out.write_all(b"\n")?;
-            }
+            Output::Text => self.out.write_all(clean(&answer.text).as_bytes())?,
+            Output::Json => self.document(&answer.json, self.is_stream)?,
         }
         self.out.flush()
     }
@@ -112,12 +111,17 @@ impl Screen {
     /// Prints why a command failed; a machine finds it on stdout, as it finds answers.
     pub fn failure(&mut self, failure: &Failure) -> std::io::Result<()> {
         if self.output == Output::Json {
-            serde_json::to_writer_pretty(&mut self.out, &failure.json())?;
-            self.out.write_all(b"\n")?;
+            self.document(&failure.json(), self.is_stream)?;
             self.out.flush()?;
         }
-        self.talk.write_all(failure.text(self.lang).as_bytes())?;
+        self.talk.write_all(clean(&failure.text(self.lang)).as_bytes())?;
         self.talk.flush()
+    }
+
+    fn document(&mut self, json: &Value, in_one_line: bool) -> std::io::Result<()> {
+        let text = if in_one_line { serde_json::to_string(json) } else { serde_json::to_string_pretty(json) }?;
+        self.out.write_all(escaped(&text).as_bytes())?;
+        self.out.write_all(b"\n")
     }
 
     /// Says something that is not the answer.
@@ -128,18 +132,23 @@ impl Screen {
     /// Prints a line that is not the answer.
     pub fn line(&mut self, line: &str) {
         // Nobody reads stderr any more: no reason to stop.
-        let _ = writeln!(self.talk, "{line}");
+        let _ = writeln!(self.talk, "{}", clean(line));
     }
 
     /// Asks before something that cannot be undone; without a person there, it must have been said beforehand.
     pub fn sure(&mut self, what: String) -> Result<(), Failure> {
+        self.ask(&Say::Sure { what }, Word::NeedsYes)
+    }
+
+    /// Asks a question that ends what is done where the answer is not yes; `unasked` is said where nobody is there to ask.
+    pub fn ask(&mut self, question: &Say, unasked: Word) -> Result<(), Failure> {
         if self.yes {
             return Ok(());
         }
         if !std::io::stdin().is_terminal() {
-            return Err(Failure::Usage(Say::Just(Word::NeedsYes)));
+            return Err(Failure::Usage(Say::Just(unasked)));
         }
-        let question = Say::Sure { what }.text(self.lang);
+        let question = clean(&question.text(self.lang));
         let _ = write!(self.talk, "{question}").and_then(|()| self.talk.flush());
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line);
@@ -147,5 +156,85 @@ impl Screen {
             (Ok(_), "y" | "yes" | "是") => Ok(()),
             _ => Err(Failure::Says(Say::Just(Word::NotDone))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
+
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What was written, also after the screen has it.
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Paper {
+        fn text(&self) -> String {
+            String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
+        }
+    }
+
+    fn screen(output: Output) -> (Screen, Paper, Paper) {
+        let (out, talk) = (Paper::default(), Paper::default());
+        (Screen::of(Lang::Zh, output, false, Box::new(out.clone()), Box::new(talk.clone())), out, talk)
+    }
+
+    #[test]
+    fn whatever_is_printed_leaves_the_terminal_as_it_is() {
+        const NASTY: &str = "已答复\u{1b}]0;x\u{7}\u{9b}2J\u{202e}完";
+        let shows = |text: &str| {
+            assert!(text.contains("已答复"), "{text}");
+            assert!(
+                text.chars().all(|letter| letter == '\n' || !letter.is_control() && letter != '\u{202e}'),
+                "{text:?}"
+            );
+        };
+        let answer = Answer::new(serde_json::json!({ "reply": NASTY }), NASTY);
+        let failure = Failure::Says(Say::NothingNamed { name: NASTY.to_owned() });
+        for output in [Output::Text, Output::Json] {
+            let (mut screen, out, talk) = screen(output);
+            screen.answer(&answer).unwrap();
+            shows(&out.text());
+            screen.part(&answer).unwrap();
+            shows(&out.text());
+            screen.line(NASTY);
+            shows(&talk.text());
+            screen.say(&Say::NothingNamed { name: NASTY.to_owned() });
+            shows(&talk.text());
+            screen.failure(&failure).unwrap();
+            shows(&talk.text());
+        }
+    }
+
+    #[test]
+    fn what_comes_over_time_is_one_document_a_line_and_so_is_its_failure() {
+        let (mut screen, out, _) = screen(Output::Json);
+        let answer = Answer::new(serde_json::json!({ "position": 1, "work_order": { "case_no": "JS" } }), "");
+        let failure = Failure::Says(Say::NothingNamed { name: "ZF".to_owned() });
+        screen.is_stream = true;
+        screen.part(&answer).unwrap();
+        screen.failure(&failure).unwrap();
+        let text = out.text();
+        let documents: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("a document a line")).collect();
+        assert_eq!(documents, [answer.json.clone(), failure.json()]);
+        screen.is_stream = false;
+        screen.failure(&failure).unwrap();
+        let whole = out.text();
+        assert!(whole.lines().count() > 1, "{whole}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&whole).unwrap(), failure.json());
     }
 }

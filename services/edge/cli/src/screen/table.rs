@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use super::clean::one_line;
+
 /// Between two columns.
 const GAP: &str = "  ";
 
@@ -82,14 +84,6 @@ impl Table {
 #[must_use]
 pub fn width(text: &str) -> usize {
     UnicodeWidthStr::width(text)
-}
-
-/// A cell is one line, and nothing in it may move the cursor: texts come from people.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .filter(|character| !vocab::text::is_hidden(*character))
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .collect()
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ impl Telling<'_> {
             "ruling" => self.roles("shares"),
             "consultation" => self.consultation(),
             "work_order" => self.work_order(),
+            "follow_up" => self.settled(),
             "case" => self.handling(),
             "operation" | "participant" | "officers" | "inspection" => self.operation(),
             "clocks" => self.clocks(),
@@ -184,6 +185,13 @@ impl Telling<'_> {
             }
             _ => unit,
         }
+    }
+
+    /// Whose follow-up it was, who takes it, and why.
+    fn settled(&self) -> String {
+        let taker = self.values("to_unit_code").iter().map(|unit| format!("→ {}", self.view.names.unit(unit)));
+        let reason = self.enumeration("reason", "SETTLING_REASON");
+        joined([self.units()].into_iter().chain(taker).chain([reason]))
     }
 
     fn handling(&self) -> String {

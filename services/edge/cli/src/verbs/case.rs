@@ -6,9 +6,10 @@ use xiezhi_proto::intake::v1 as intake;
 use xiezhi_proto::intake::v1::{Case, CaseStage, GetCaseResponse, LinkKind, ReturnReason};
 use xiezhi_proto::supervision::v1::ClockView;
 
-use super::{View, page_size};
+use super::View;
 use crate::args::{AcceptArgs, CaseArg, CaseCommand, CaseListArgs, DeclineArgs, RegisterArgs};
 use crate::failure::Failure;
+use crate::paged::{self, Listed};
 use crate::reflect::json;
 use crate::resolve;
 use crate::say::{Lang, Say, Word, label};
@@ -30,6 +31,8 @@ pub async fn run(session: &Session, screen: &mut Screen, command: CaseCommand) -
         CaseCommand::Withdraw(case) => withdraw(session, screen, &case).await,
         CaseCommand::Link { case, to, kind } => link(session, &case, &to, kind.0).await,
         CaseCommand::AddFacts { case, facts } => add_facts(session, &case, &facts).await,
+        CaseCommand::Reveals(args) => super::audit::reveals(session, args).await,
+        CaseCommand::Reply { case, round } => super::reply::show(session, &case.case, round).await,
         CaseCommand::Timeline { case, all } => timeline::show(session, &case.case, all).await,
         other => super::case_text::run(session, screen, other).await,
     }
@@ -38,7 +41,6 @@ pub async fn run(session: &Session, screen: &mut Screen, command: CaseCommand) -
 async fn list(session: &Session, args: CaseListArgs) -> Result<Answer, Failure> {
     let centre = &session.centre;
     let request = intake::ListCasesRequest {
-        page_size: page_size(args.limit.limit, 200),
         stage: args.stage.map_or(0, |stage| stage.0),
         region_code: args.region.unwrap_or_default(),
         matter_code: args.matter.unwrap_or_default(),
@@ -46,7 +48,15 @@ async fn list(session: &Session, args: CaseListArgs) -> Result<Answer, Failure> 
         heads_only: args.heads,
         ..intake::ListCasesRequest::default()
     };
-    let page = centre.read(|| call!(centre.intake().list_cases(request.clone()))).await?;
+    let listed = paged::up_to(args.limit.limit, 200, |page_size, page_token| {
+        let request = intake::ListCasesRequest { page_size, page_token, ..request.clone() };
+        async move {
+            let page = centre.read(|| call!(centre.intake().list_cases(request.clone()))).await?;
+            Ok((page.cases, page.next_page_token))
+        }
+    });
+    let Listed { items: cases, next_page_token } = listed.await?;
+    let page = intake::ListCasesResponse { cases, next_page_token };
     let view = View::of(session).await?;
     Ok(Answer::new(json(&page)?, render_list(&page, &view)))
 }
@@ -72,11 +82,7 @@ fn render_list(page: &intake::ListCasesResponse, view: &View<'_>) -> String {
             view.names.matters(&facts.matter_codes),
         ]);
     }
-    let mut text = if page.cases.is_empty() { format!("{}\n", Word::Nothing.text(view.lang)) } else { table.render() };
-    if !page.next_page_token.is_empty() {
-        text.push_str(&format!("{}\n", Word::More.text(view.lang)));
-    }
-    text
+    paged::shown(&table.render(), page.cases.is_empty(), &page.next_page_token, view.lang)
 }
 
 async fn show(session: &Session, case: &CaseArg) -> Result<Answer, Failure> {

@@ -10,6 +10,7 @@ use super::View;
 use super::case::recorded;
 use crate::args::{CaseArg, CaseCommand};
 use crate::failure::Failure;
+use crate::files;
 use crate::reflect::json;
 use crate::resolve;
 use crate::say::{Lang, Say, Word, label};
@@ -22,7 +23,7 @@ pub async fn run(session: &Session, screen: &mut Screen, command: CaseCommand) -
         CaseCommand::Candidates(case) => candidates(session, &case).await,
         CaseCommand::Text(case) => text(session, &case).await,
         CaseCommand::ConfirmText { case, title, body, body_file } => {
-            confirm_text(session, &case, title, body_or_file(body, body_file.as_deref())?).await
+            confirm_text(session, screen, &case, title, body_or_file(body, body_file.as_deref())?).await
         }
         CaseCommand::Forget(case) => forget(session, screen, &case).await,
         CaseCommand::Notices(case) => notices(session, &case).await,
@@ -64,23 +65,27 @@ async fn text(session: &Session, case: &CaseArg) -> Result<Answer, Failure> {
     let centre = &session.centre;
     let request = intake::ReadMaskedTextRequest { case_id: resolve::case_id(session, &case.case).await? };
     let found = centre.read(|| call!(centre.intake().read_masked_text(request.clone()))).await?;
-    let text = format!("{}\n\n{}\n", clean(&found.title), clean(&found.body));
+    let text = format!("{}\n\n{}\n", found.title, found.body);
     Ok(Answer::new(json(&found)?, text))
 }
 
 /// A body that was typed, or the one in a file.
 pub fn body_or_file(body: Option<String>, file: Option<&Path>) -> Result<Option<String>, Failure> {
-    let read = |path: &Path| {
-        std::fs::read_to_string(path).map_err(|error| {
-            Failure::Says(Say::FileUnreadable { path: path.display().to_string(), why: error.to_string() })
-        })
-    };
-    file.map(read).transpose().map(|read| read.or(body))
+    let read = file.map(|path| files::read_text(path, files::TEXT_BYTES)).transpose()?;
+    Ok(read.or(body))
 }
 
-/// What is not corrected is confirmed as it stands.
+async fn masked_text(session: &Session, case_id: &str) -> Result<(String, String), Failure> {
+    let centre = &session.centre;
+    let request = intake::ReadMaskedTextRequest { case_id: case_id.to_owned() };
+    let stands = centre.read(|| call!(centre.intake().read_masked_text(request.clone()))).await?;
+    Ok((stands.title, stands.body))
+}
+
+/// What is not corrected is confirmed as it stands: it is shown, and somebody says that it is right.
 async fn confirm_text(
     session: &Session,
+    screen: &mut Screen,
     case: &CaseArg,
     title: Option<String>,
     body: Option<String>,
@@ -90,9 +95,15 @@ async fn confirm_text(
     let (masked_title, masked_body) = match (title, body) {
         (Some(title), Some(body)) => (title, body),
         (title, body) => {
-            let request = intake::ReadMaskedTextRequest { case_id: case_id.clone() };
-            let stands = centre.read(|| call!(centre.intake().read_masked_text(request.clone()))).await?;
-            (title.unwrap_or(stands.title), body.unwrap_or(stands.body))
+            let stands = masked_text(session, &case_id).await?;
+            let (title, body) = (title.unwrap_or_else(|| stands.0.clone()), body.unwrap_or_else(|| stands.1.clone()));
+            screen.line(&format!("{title}\n\n{body}\n"));
+            screen.ask(&Say::Just(Word::ConfirmText), Word::NeedsYesText)?;
+            // While one person read, another may have corrected it.
+            if masked_text(session, &case_id).await? != stands {
+                return Err(Failure::Says(Say::Just(Word::TextChanged)));
+            }
+            (title, body)
         }
     };
     let request = intake::ConfirmMaskedTextRequest { command_id: String::new(), case_id, masked_title, masked_body };
@@ -134,17 +145,20 @@ async fn notices(session: &Session, case: &CaseArg) -> Result<Answer, Failure> {
         text.push_str(&format!(
             "{}  {}  {}\n{}\n\n",
             view.at(notice.served_at.as_ref()),
-            clean(title),
+            title,
             view.word(notice.delivery().as_str_name()),
-            clean(body)
+            body
         ));
         if !notice.reply.is_empty() {
             text.truncate(text.trim_end().len());
-            text.push_str(&format!("\n  {}\n\n", clean(&notice.reply).replace('\n', "\n  ")));
+            text.push_str(&format!("\n  {}\n\n", notice.reply.replace('\n', "\n  ")));
         }
     }
     if found.notices.is_empty() {
         text = Word::Nothing.text(session.lang).to_owned();
+    }
+    if found.incomplete {
+        text.push_str(&format!("{}\n", Word::NotAllOfIt.text(session.lang)));
     }
     Ok(Answer::new(json(&found)?, text))
 }
@@ -175,7 +189,7 @@ async fn reveal(
     let mut text = table.render();
     for part in [&found.title, &found.body] {
         if !part.is_empty() {
-            text.push_str(&format!("{}\n", clean(part)));
+            text.push_str(&format!("{part}\n"));
         }
     }
     text.push_str(&Say::Revealed { reveal: found.reveal_id.clone() }.text(session.lang));
@@ -215,24 +229,10 @@ async fn track(session: &Session, tracking_code: String) -> Result<Answer, Failu
     }
     text.push_str(&clocks.render());
     for notice in found.notices.iter().filter(|notice| !notice.reply.is_empty()) {
-        text.push_str(&format!("{}\n", clean(&notice.reply)));
+        text.push_str(&format!("{}\n", notice.reply));
+    }
+    if found.incomplete {
+        text.push_str(&format!("{}\n", Word::NotAllOfIt.text(session.lang)));
     }
     Ok(Answer::new(json(&found)?, text))
-}
-
-/// A text that people wrote, without anything that could move the cursor or turn the line around.
-fn clean(text: &str) -> String {
-    text.chars()
-        .filter(|character| *character == '\n' || !(character.is_control() || vocab::text::is_hidden(*character)))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_written_text_keeps_its_lines_and_loses_what_hides() {
-        assert_eq!(clean("一\n二\u{1b}[2J\u{202e}三"), "一\n二[2J三");
-    }
 }

@@ -11,9 +11,10 @@ use xiezhi_proto::bus::v1::ConfirmClockRequest;
 use xiezhi_proto::supervision::v1 as supervision;
 use xiezhi_proto::supervision::v1::ClockView;
 
-use super::{View, page_size};
+use super::View;
 use crate::args::{CaseArg, ClockCommand, DueArgs, LimitArg};
 use crate::failure::Failure;
+use crate::paged::{self, Listed};
 use crate::reflect::json;
 use crate::say::{Lang, Say, Word, label};
 use crate::screen::{Answer, Screen, Table, time};
@@ -36,13 +37,17 @@ pub async fn run(session: &Session, screen: &mut Screen, command: ClockCommand) 
 
 async fn list(session: &Session, unit: Option<String>, limit: &LimitArg) -> Result<Answer, Failure> {
     let centre = &session.centre;
-    let request = supervision::ListDueRequest {
-        unit_code: unit.unwrap_or_default(),
-        before: None,
-        page_size: page_size(limit.limit, 500),
-        page_token: String::new(),
-    };
-    let page = centre.read(|| call!(centre.supervision().list_due(request.clone()))).await?;
+    let request =
+        supervision::ListDueRequest { unit_code: unit.unwrap_or_default(), ..supervision::ListDueRequest::default() };
+    let listed = paged::up_to(limit.limit, 500, |page_size, page_token| {
+        let request = supervision::ListDueRequest { page_size, page_token, ..request.clone() };
+        async move {
+            let page = centre.read(|| call!(centre.supervision().list_due(request.clone()))).await?;
+            Ok((page.clocks, page.next_page_token))
+        }
+    });
+    let Listed { items: clocks, next_page_token } = listed.await?;
+    let page = supervision::ListDueResponse { clocks, next_page_token };
     let view = View::of(session).await?;
     let words = [Word::ColumnCase, Word::ColumnClock, Word::ColumnUnit, Word::ColumnState, Word::ColumnDue];
     let mut table = Table::with_heading(words.map(|word| word.text(view.lang)));
@@ -56,10 +61,7 @@ async fn list(session: &Session, unit: Option<String>, limit: &LimitArg) -> Resu
             view.deadline(owed.deadline.as_ref()),
         ]);
     }
-    let mut text = if page.clocks.is_empty() { Word::Nothing.text(view.lang).to_owned() } else { table.render() };
-    if !page.next_page_token.is_empty() {
-        text.push_str(Word::More.text(view.lang));
-    }
+    let text = paged::shown(&table.render(), page.clocks.is_empty(), &page.next_page_token, view.lang);
     Ok(Answer::new(json(&page)?, text))
 }
 

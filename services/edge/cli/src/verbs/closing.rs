@@ -5,10 +5,11 @@ use xiezhi_proto::assignment::v1::ListWorkOrdersRequest;
 use xiezhi_proto::supervision::v1 as supervision;
 use xiezhi_proto::supervision::v1::{ClosingProof, SupervisionOrder};
 
+use super::View;
 use super::case::recorded;
-use super::{View, page_size};
 use crate::args::{ClosingCommand, SupervisionOrderCommand};
 use crate::failure::Failure;
+use crate::paged::{self, Listed};
 use crate::reflect::json;
 use crate::resolve;
 use crate::say::{Lang, Say, Word};
@@ -20,14 +21,18 @@ pub async fn run(session: &Session, command: ClosingCommand) -> Result<Answer, F
     let centre = &session.centre;
     match command {
         ClosingCommand::List { state, limit } => {
-            let request = supervision::ListClosingsRequest {
-                state: state.map_or(0, |state| state.0),
-                page_size: page_size(limit.limit, 200),
-                page_token: String::new(),
-            };
-            let page = centre.read(|| call!(centre.supervision().list_closings(request.clone()))).await?;
+            let state = state.map_or(0, |state| state.0);
+            let listed = paged::up_to(limit.limit, 200, |page_size, page_token| async move {
+                let request = supervision::ListClosingsRequest { state, page_size, page_token };
+                let page = centre.read(|| call!(centre.supervision().list_closings(request.clone()))).await?;
+                Ok((page.proofs, page.next_page_token))
+            });
+            let Listed { items: proofs, next_page_token } = listed.await?;
+            let page = supervision::ListClosingsResponse { proofs, next_page_token };
             let view = View::of(session).await?;
-            Ok(Answer::new(json(&page)?, render_list(&page.proofs, &view)))
+            let rows = render_list(&page.proofs, &view);
+            let text = paged::shown(&rows, page.proofs.is_empty(), &page.next_page_token, view.lang);
+            Ok(Answer::new(json(&page)?, text))
         }
         ClosingCommand::Show(case) => {
             let case_id = resolve::case_id(session, &case.case).await?;
@@ -95,9 +100,6 @@ fn case_name(proof: &ClosingProof) -> &str {
 }
 
 fn render_list(proofs: &[ClosingProof], view: &View<'_>) -> String {
-    if proofs.is_empty() {
-        return Word::Nothing.text(view.lang).to_owned();
-    }
     let words = [Word::ColumnCase, Word::ColumnRound, Word::ColumnState, Word::ColumnUnit, Word::ColumnTime];
     let mut table = Table::with_heading(words.map(|word| word.text(view.lang)));
     for proof in proofs {
@@ -146,12 +148,22 @@ pub async fn supervision_order(session: &Session, command: SupervisionOrderComma
                 case_id,
                 unit_code: unit.unwrap_or_default(),
                 unanswered_only: unanswered,
-                page_size: page_size(limit.limit, 500),
-                page_token: String::new(),
+                ..supervision::ListSupervisionOrdersRequest::default()
             };
-            let page = centre.read(|| call!(centre.supervision().list_supervision_orders(request.clone()))).await?;
+            let listed = paged::up_to(limit.limit, 500, |page_size, page_token| {
+                let request = supervision::ListSupervisionOrdersRequest { page_size, page_token, ..request.clone() };
+                async move {
+                    let page =
+                        centre.read(|| call!(centre.supervision().list_supervision_orders(request.clone()))).await?;
+                    Ok((page.supervision_orders, page.next_page_token))
+                }
+            });
+            let Listed { items: supervision_orders, next_page_token } = listed.await?;
+            let page = supervision::ListSupervisionOrdersResponse { supervision_orders, next_page_token };
             let view = View::of(session).await?;
-            Ok(Answer::new(json(&page)?, render_orders(&page.supervision_orders, &view)))
+            let rows = render_orders(&page.supervision_orders, &view);
+            let text = paged::shown(&rows, page.supervision_orders.is_empty(), &page.next_page_token, view.lang);
+            Ok(Answer::new(json(&page)?, text))
         }
         SupervisionOrderCommand::Answer { supervision_order, text } => {
             let request = supervision::AnswerSupervisionOrderRequest {
@@ -171,9 +183,6 @@ pub async fn supervision_order(session: &Session, command: SupervisionOrderComma
 }
 
 fn render_orders(orders: &[SupervisionOrder], view: &View<'_>) -> String {
-    if orders.is_empty() {
-        return Word::Nothing.text(view.lang).to_owned();
-    }
     let words = [
         Word::ColumnId,
         Word::ColumnRung,

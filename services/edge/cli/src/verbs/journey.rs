@@ -16,7 +16,7 @@ use crate::journey::{Journey, Watcher, play};
 use crate::say::{Say, Word};
 use crate::screen::{Answer, Screen, Table};
 use crate::session::{Session, Tokens};
-use crate::{Options, Surroundings, county, parse};
+use crate::{Options, Surroundings, county, files, parse};
 
 /// A centre that exists for one journey and is gone when it is dropped.
 pub struct ThrowAway {
@@ -86,9 +86,7 @@ async fn play_named(
     let pack = pack_of(options, surroundings).await?;
     let journey = match &args.file {
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::Says(Say::FileUnreadable { path: path.display().to_string(), why: error.to_string() })
-            })?;
+            let text = files::read_text(path, files::TEXT_BYTES)?;
             Journey::from_yaml(&text)?
         }
         None => {

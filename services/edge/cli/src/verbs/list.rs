@@ -1,11 +1,12 @@
 //! `list …`: the power and responsibility lists.
 
 use client::call;
-use xiezhi_proto::assignment::v1::ListPowerItemsRequest;
+use xiezhi_proto::assignment::v1::{ListPowerItemsRequest, ListPowerItemsResponse};
 
-use super::{View, page_size};
+use super::View;
 use crate::args::ListCommand;
 use crate::failure::Failure;
+use crate::paged::{self, Listed};
 use crate::reflect::json;
 use crate::say::{Lang, Say, Word};
 use crate::screen::{Answer, Table};
@@ -17,14 +18,20 @@ pub async fn run(session: &Session, command: ListCommand) -> Result<Answer, Fail
     let centre = &session.centre;
     let request = ListPowerItemsRequest {
         valid_on: on,
-        known_at: None,
         matter_code: matter,
         unit_code: unit,
         kind: kind.map_or(0, |kind| kind.0),
-        page_size: page_size(limit.limit, 500),
-        page_token: String::new(),
+        ..ListPowerItemsRequest::default()
     };
-    let page = centre.read(|| call!(centre.assignment().list_power_items(request.clone()))).await?;
+    let listed = paged::up_to(limit.limit, 500, |page_size, page_token| {
+        let request = ListPowerItemsRequest { page_size, page_token, ..request.clone() };
+        async move {
+            let page = centre.read(|| call!(centre.assignment().list_power_items(request.clone()))).await?;
+            Ok((page.items, page.next_page_token))
+        }
+    });
+    let Listed { items, next_page_token } = listed.await?;
+    let page = ListPowerItemsResponse { items, next_page_token };
     let view = View::of(session).await?;
     let words = [Word::ColumnItem, Word::ColumnName, Word::ColumnUnit, Word::ColumnCitation, Word::ColumnValidity];
     let mut table = Table::with_heading(words.map(|word| word.text(view.lang)));
@@ -40,9 +47,6 @@ pub async fn run(session: &Session, command: ListCommand) -> Result<Answer, Fail
             view.say(&Say::ValidFromTo { from: item.valid_from.clone(), to: item.valid_to.clone() }),
         ]);
     }
-    let mut text = if page.items.is_empty() { Word::Nothing.text(view.lang).to_owned() } else { table.render() };
-    if !page.next_page_token.is_empty() {
-        text.push_str(Word::More.text(view.lang));
-    }
+    let text = paged::shown(&table.render(), page.items.is_empty(), &page.next_page_token, view.lang);
     Ok(Answer::new(json(&page)?, text))
 }

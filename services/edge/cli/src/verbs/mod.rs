@@ -1,19 +1,25 @@
 //! What each verb does: ask the centre, say what it answered.
 
 pub mod account;
+pub mod audit;
+pub mod booking;
 pub mod bus;
 pub mod case;
 pub mod case_text;
 pub mod clock;
 pub mod clock_change;
 pub mod closing;
+mod follow_up;
 pub mod journey;
 pub mod list;
 pub mod officer;
 pub mod operation;
 pub mod packs;
+pub mod precedent;
 pub mod rating;
+pub mod reply;
 pub mod responsibility;
+pub mod task;
 pub mod verify;
 pub mod watch;
 pub mod work_order;
@@ -114,10 +120,4 @@ impl<'a> View<'a> {
     pub fn say(&self, say: &Say) -> String {
         say.text(self.lang)
     }
-}
-
-/// The page that a limit asks for, within what a service gives at once.
-#[must_use]
-pub fn page_size(limit: u32, most: u32) -> u32 {
-    limit.clamp(1, most)
 }

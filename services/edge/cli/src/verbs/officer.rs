@@ -4,9 +4,10 @@ use client::call;
 use xiezhi_proto::scheduling::v1 as scheduling;
 use xiezhi_proto::scheduling::v1::{Certificate, Officer};
 
-use super::{View, page_size};
+use super::View;
 use crate::args::OfficerCommand;
 use crate::failure::Failure;
+use crate::paged::{self, Listed};
 use crate::reflect::json;
 use crate::say::{Lang, Say, Word};
 use crate::screen::{Answer, Table};
@@ -48,21 +49,22 @@ pub async fn run(session: &Session, command: OfficerCommand) -> Result<Answer, F
 
 async fn list(session: &Session, unit_code: String, on: String, limit: u32) -> Result<Answer, Failure> {
     let centre = &session.centre;
-    let request =
-        scheduling::ListOfficersRequest { unit_code, on, page_size: page_size(limit, 500), page_token: String::new() };
-    let page = centre.read(|| call!(centre.officers().list_officers(request.clone()))).await?;
+    let listed = paged::up_to(limit, 500, |page_size, page_token| {
+        let (unit_code, on) = (unit_code.clone(), on.clone());
+        let request = scheduling::ListOfficersRequest { unit_code, on, page_size, page_token };
+        async move {
+            let page = centre.read(|| call!(centre.officers().list_officers(request.clone()))).await?;
+            Ok((page.officers, page.next_page_token))
+        }
+    });
+    let Listed { items: officers, next_page_token } = listed.await?;
+    let page = scheduling::ListOfficersResponse { officers, next_page_token };
     let view = View::of(session).await?;
-    let mut text = render(&page.officers, &view);
-    if !page.next_page_token.is_empty() {
-        text.push_str(Word::More.text(view.lang));
-    }
+    let text = paged::shown(&render(&page.officers, &view), page.officers.is_empty(), &page.next_page_token, view.lang);
     Ok(Answer::new(json(&page)?, text))
 }
 
 fn render(officers: &[Officer], view: &View<'_>) -> String {
-    if officers.is_empty() {
-        return format!("{}\n", Word::Nothing.text(view.lang));
-    }
     let words = [
         Word::ColumnId,
         Word::ColumnOfficers,
@@ -137,6 +139,5 @@ ZF-O01  ZF-O01  ZF    ZJ3304001001  2024-03-01 至 2029-02-28  可以执法
 ZF-A01  ZF-A01  ZF                                            没有执法证
 ";
         assert_eq!(render(&[officer, assistant], &view), expected);
-        assert_eq!(render(&[], &View { lang: Lang::En, ..view }), "nothing\n");
     }
 }

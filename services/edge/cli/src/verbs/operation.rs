@@ -4,9 +4,10 @@ use client::{call, moment, proto_time};
 use xiezhi_proto::scheduling::v1 as scheduling;
 use xiezhi_proto::scheduling::v1::{FollowUp, Operation, OperationKind, Plan, PlanTerms, UnitFinding};
 
-use super::{View, page_size};
+use super::View;
 use crate::args::{LimitArg, OperationCommand, TermsArgs};
 use crate::failure::Failure;
+use crate::paged::{self, Listed};
 use crate::reflect::json;
 use crate::say::{Lang, Say, Word, label};
 use crate::screen::{Answer, Screen, Table, time};
@@ -19,6 +20,7 @@ pub async fn run(session: &Session, screen: &mut Screen, command: OperationComma
         OperationCommand::List { case, unit, stage, limit } => {
             list(session, case, unit, stage.map(|stage| stage.0), &limit).await
         }
+        OperationCommand::Bookings(args) => super::booking::list(session, args).await,
         OperationCommand::Show(operation) => show(session, &operation.operation).await,
         OperationCommand::Preview { operation, terms } => preview(session, &operation.operation, &terms).await,
         OperationCommand::Approve { operation, terms } => approve(session, &operation.operation, &terms).await,
@@ -63,10 +65,17 @@ async fn list(
         case_id,
         unit_code,
         stages: stage.into_iter().collect(),
-        page_size: page_size(limit.limit, 200),
         ..scheduling::ListOperationsRequest::default()
     };
-    let page = centre.read(|| call!(centre.scheduling().list_operations(request.clone()))).await?;
+    let listed = paged::up_to(limit.limit, 200, |page_size, page_token| {
+        let request = scheduling::ListOperationsRequest { page_size, page_token, ..request.clone() };
+        async move {
+            let page = centre.read(|| call!(centre.scheduling().list_operations(request.clone()))).await?;
+            Ok((page.operations, page.next_page_token))
+        }
+    });
+    let Listed { items: operations, next_page_token } = listed.await?;
+    let page = scheduling::ListOperationsResponse { operations, next_page_token };
     let view = View::of(session).await?;
     let words = [Word::ColumnId, Word::ColumnState, Word::ColumnTime, Word::ColumnPlace, Word::ColumnUnit];
     let mut table = Table::with_heading(words.map(|word| word.text(view.lang)));
@@ -79,10 +88,7 @@ async fn list(
             view.names.units(operation.participations.iter().map(|unit| &unit.unit_code)),
         ]);
     }
-    let mut text = if page.operations.is_empty() { Word::Nothing.text(view.lang).to_owned() } else { table.render() };
-    if !page.next_page_token.is_empty() {
-        text.push_str(Word::More.text(view.lang));
-    }
+    let text = paged::shown(&table.render(), page.operations.is_empty(), &page.next_page_token, view.lang);
     Ok(Answer::new(json(&page)?, text))
 }
 
@@ -168,7 +174,8 @@ fn terms(args: &TermsArgs) -> Option<PlanTerms> {
     (terms != PlanTerms::default()).then_some(terms)
 }
 
-fn typed_moment(text: Option<&String>) -> Result<Option<prost_types::Timestamp>, Failure> {
+/// A moment that was typed, where one was.
+pub fn typed_moment(text: Option<&String>) -> Result<Option<prost_types::Timestamp>, Failure> {
     text.map(|text| parse::moment(text).map(proto_time)).transpose()
 }
 

@@ -4,10 +4,11 @@ use client::call;
 use xiezhi_proto::evaluation::v1 as evaluation;
 use xiezhi_proto::evaluation::v1::{Callback, CallbackState, GetRatesResponse, Rate, Rating};
 
+use super::View;
 use super::case::recorded;
-use super::{View, page_size};
 use crate::args::{CallbackCommand, RatesCommand};
 use crate::failure::Failure;
+use crate::paged::{self, Listed};
 use crate::reflect::json;
 use crate::resolve;
 use crate::say::{Lang, Word};
@@ -19,14 +20,25 @@ pub async fn callback(session: &Session, command: CallbackCommand) -> Result<Ans
     let centre = &session.centre;
     match command {
         CallbackCommand::List { state, limit } => {
-            let request = evaluation::ListCallbacksRequest {
-                state: state.map_or(0, |state| state.0),
-                page_size: page_size(limit.limit, 200),
-                page_token: String::new(),
-            };
-            let page = centre.read(|| call!(centre.evaluation().list_callbacks(request.clone()))).await?;
+            let state = state.map_or(0, |state| state.0);
+            let listed = paged::up_to(limit.limit, 200, |page_size, page_token| async move {
+                let request = evaluation::ListCallbacksRequest { state, page_size, page_token };
+                let page = centre.read(|| call!(centre.evaluation().list_callbacks(request.clone()))).await?;
+                Ok((page.callbacks, page.next_page_token))
+            });
+            let Listed { items: callbacks, next_page_token } = listed.await?;
+            let page = evaluation::ListCallbacksResponse { callbacks, next_page_token };
             let view = View::of(session).await?;
-            Ok(Answer::new(json(&page)?, render_callbacks(&page.callbacks, &view)))
+            let rows = render_callbacks(&page.callbacks, &view);
+            let text = paged::shown(&rows, page.callbacks.is_empty(), &page.next_page_token, view.lang);
+            Ok(Answer::new(json(&page)?, text))
+        }
+        CallbackCommand::Show { callback } => {
+            let request = evaluation::GetCallbackRequest { callback_id: callback };
+            let found = centre.read(|| call!(centre.evaluation().get_callback(request.clone()))).await?;
+            let view = View::of(session).await?;
+            let text = found.callback.as_ref().map(|callback| render_callback(callback, &view)).unwrap_or_default();
+            Ok(Answer::new(json(&found)?, text))
         }
         CallbackCommand::Record { callback, unreached, responded, resolved, satisfied } => {
             let rating = Rating { reached: !unreached, responded, resolved, satisfied };
@@ -55,9 +67,6 @@ pub async fn callback(session: &Session, command: CallbackCommand) -> Result<Ans
 }
 
 fn render_callbacks(callbacks: &[Callback], view: &View<'_>) -> String {
-    if callbacks.is_empty() {
-        return Word::Nothing.text(view.lang).to_owned();
-    }
     let words =
         [Word::ColumnCase, Word::ColumnRound, Word::ColumnMatter, Word::ColumnState, Word::ColumnDue, Word::ColumnId];
     let mut table = Table::with_heading(words.map(|word| word.text(view.lang)));
@@ -74,11 +83,100 @@ fn render_callbacks(callbacks: &[Callback], view: &View<'_>) -> String {
     table.render()
 }
 
+/// The call-back as it is listed, then every try and what the complainant said.
+fn render_callback(callback: &Callback, view: &View<'_>) -> String {
+    let mut text = render_callbacks(std::slice::from_ref(callback), view);
+    let unreached = view.word("CALLBACK_STATE_UNREACHED");
+    for attempt in &callback.attempts {
+        text.push_str(&format!("  {}  {unreached}\n", view.at(Some(attempt))));
+    }
+    // Where nobody was reached, the last try says so already.
+    if let Some(rating) = callback.rating.as_ref().filter(|rating| rating.reached) {
+        text.push_str(&format!("  {}  {}\n", view.at(callback.given_at.as_ref()), said(rating, view)));
+    }
+    text
+}
+
+/// What a complainant said of a round of handling.
+fn said(rating: &Rating, view: &View<'_>) -> String {
+    if !rating.reached {
+        return view.word("CALLBACK_STATE_UNREACHED").to_owned();
+    }
+    let word = |holds: bool, yes: Word, no: Word| if holds { yes } else { no }.text(view.lang);
+    [
+        word(rating.responded, Word::Responded, Word::NotResponded),
+        word(rating.resolved, Word::Resolved, Word::NotResolved),
+        word(rating.satisfied, Word::Satisfied, Word::NotSatisfied),
+    ]
+    .join(" · ")
+}
+
+/// The rounds behind the rates.
+async fn rated_cases(
+    session: &Session,
+    asked: &evaluation::ListCaseFactsRequest,
+    limit: u32,
+) -> Result<Answer, Failure> {
+    let centre = &session.centre;
+    let listed = paged::up_to(limit, 500, |page_size, page_token| {
+        let request = evaluation::ListCaseFactsRequest { page_size, page_token, ..asked.clone() };
+        async move {
+            let page = centre.read(|| call!(centre.evaluation().list_case_facts(request.clone()))).await?;
+            Ok((page.facts, page.next_page_token))
+        }
+    });
+    let Listed { items: facts, next_page_token } = listed.await?;
+    let page = evaluation::ListCaseFactsResponse { facts, next_page_token };
+    let view = View::of(session).await?;
+    let rows = render_rated(&page.facts, &view);
+    let text = paged::shown(&rows, page.facts.is_empty(), &page.next_page_token, view.lang);
+    Ok(Answer::new(json(&page)?, text))
+}
+
+fn render_rated(facts: &[evaluation::CaseFact], view: &View<'_>) -> String {
+    let words = [
+        Word::ColumnCase,
+        Word::ColumnRound,
+        Word::ColumnUnit,
+        Word::ColumnMatter,
+        Word::ColumnClosed,
+        Word::ColumnOrders,
+        Word::ColumnBreaches,
+        Word::ColumnState,
+        Word::ColumnResult,
+    ];
+    let mut table = Table::with_heading(words.map(|word| word.text(view.lang))).right(5).right(6);
+    let not_closed = || Word::NotClosed.text(view.lang).to_owned();
+    for fact in facts {
+        let state = match fact.callback_state() {
+            CallbackState::Unspecified => String::new(),
+            state => view.word(state.as_str_name()).to_owned(),
+        };
+        table.row([
+            if fact.case_no.is_empty() { fact.case_id.clone() } else { fact.case_no.clone() },
+            fact.round.to_string(),
+            view.names.unit(&fact.lead_unit).to_owned(),
+            view.names.matters(&fact.matter_codes),
+            fact.closed_at.as_ref().map_or_else(not_closed, |at| view.at(Some(at))),
+            fact.orders.to_string(),
+            fact.breaches.to_string(),
+            state,
+            fact.rating.as_ref().map(|rating| said(rating, view)).unwrap_or_default(),
+        ]);
+    }
+    table.render()
+}
+
 /// Does what a `rates` verb says.
 pub async fn rates(session: &Session, command: RatesCommand) -> Result<Answer, Failure> {
-    let RatesCommand::Show { unit, from, to } = command;
     let centre = &session.centre;
-    let request = evaluation::GetRatesRequest { unit_code: unit, from, to };
+    let request = match command {
+        RatesCommand::Show { unit, from, to } => evaluation::GetRatesRequest { unit_code: unit, from, to },
+        RatesCommand::Cases { unit, from, to, limit } => {
+            let asked = evaluation::ListCaseFactsRequest { unit_code: unit, from, to, ..Default::default() };
+            return rated_cases(session, &asked, limit.limit).await;
+        }
+    };
     let found = centre.read(|| call!(centre.evaluation().get_rates(request.clone()))).await?;
     let view = View::of(session).await?;
     Ok(Answer::new(json(&found)?, render_rates(&found, &view)))
@@ -154,6 +252,49 @@ mod tests {
 
     use super::*;
     use crate::names::Names;
+
+    fn at(text: &str) -> Option<prost_types::Timestamp> {
+        Some(client::proto_time(text.parse().unwrap()))
+    }
+
+    #[test]
+    fn a_call_that_reached_nobody_is_told_once_a_try() {
+        let callback = Callback {
+            callback_id: "c".to_owned(),
+            case_no: "JS-2026-000001".to_owned(),
+            round: 1,
+            state: CallbackState::Unreached.into(),
+            attempts: vec![at("2026-03-19T01:00:00Z").unwrap(), at("2026-03-20T01:00:00Z").unwrap()],
+            rating: Some(Rating { reached: false, ..Rating::default() }),
+            given_at: at("2026-03-20T01:00:00Z"),
+            ..Callback::default()
+        };
+        let names = Names::default();
+        let view = View { lang: Lang::Zh, names: &names, now: "2026-03-20T01:00:00Z".parse().unwrap() };
+        let expected = "\
+案号            轮次  事项  状态    期限  编号
+JS-2026-000001  1           未接通        c
+  3月19日 09:00  未接通
+  3月20日 09:00  未接通
+";
+        assert_eq!(render_callback(&callback, &view), expected);
+    }
+
+    #[test]
+    fn a_round_that_goes_on_is_not_taken_for_one_that_ended() {
+        let round = |closed_at| evaluation::CaseFact {
+            case_no: "JS-2026-000001".to_owned(),
+            round: 1,
+            lead_unit: "ZF".to_owned(),
+            closed_at,
+            ..evaluation::CaseFact::default()
+        };
+        let names = Names::default();
+        let view = View { lang: Lang::En, names: &names, now: "2026-03-20T01:00:00Z".parse().unwrap() };
+        let told = render_rated(&[round(None), round(at("2026-03-19T01:00:00Z"))], &view);
+        let lines: Vec<&str> = told.lines().skip(1).collect();
+        assert!(lines[0].contains("not closed yet") && lines[1].contains("19 Mar 09:00"), "{told}");
+    }
 
     #[test]
     fn every_rate_shows_its_numerator_and_denominator() {

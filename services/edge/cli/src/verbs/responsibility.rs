@@ -4,9 +4,10 @@ use client::call;
 use xiezhi_proto::assignment::v1 as assignment;
 use xiezhi_proto::assignment::v1::{Consultation, DeterminationResult, Diagnosis, StatedPosition};
 
-use super::{View, page_size};
+use super::View;
 use crate::args::{ConsultationCommand, DeterminationCommand, DiagnosisCommand};
 use crate::failure::Failure;
+use crate::paged::{self, Listed};
 use crate::reflect::json;
 use crate::say::{Lang, Say, Word};
 use crate::screen::{Answer, Table};
@@ -110,7 +111,10 @@ fn positions(stated: &[StatedPosition], asked: &[String], view: &View<'_>) -> St
 
 /// Does what a `determination` verb says.
 pub async fn determination(session: &Session, command: DeterminationCommand) -> Result<Answer, Failure> {
-    let DeterminationCommand::Show(case) = command;
+    let case = match command {
+        DeterminationCommand::Show(case) => case,
+        DeterminationCommand::Try(args) => return super::reply::try_out(session, args).await,
+    };
     let centre = &session.centre;
     let request = assignment::GetDeterminationRequest {
         case_id: resolve::case_id(session, &case.case).await?,
@@ -131,7 +135,7 @@ pub async fn determination(session: &Session, command: DeterminationCommand) -> 
 }
 
 /// The proof for people: what the lists say, what matched, what nearly did, and what nobody knows.
-fn render_result(result: &DeterminationResult, view: &View<'_>) -> String {
+pub fn render_result(result: &DeterminationResult, view: &View<'_>) -> String {
     let proof = result.proof.clone().unwrap_or_default();
     let mut text = format!(
         "{}    {}\n",
@@ -189,14 +193,23 @@ pub async fn consultation(session: &Session, command: ConsultationCommand) -> Re
     let centre = &session.centre;
     match command {
         ConsultationCommand::List { open, limit } => {
-            let request = assignment::ListConsultationsRequest {
+            let asked = assignment::ListConsultationsRequest {
                 open_only: open,
-                page_size: page_size(limit.limit, 200),
                 ..assignment::ListConsultationsRequest::default()
             };
-            let page = centre.read(|| call!(centre.assignment().list_consultations(request.clone()))).await?;
+            let listed = paged::up_to(limit.limit, 200, |page_size, page_token| {
+                let request = assignment::ListConsultationsRequest { page_size, page_token, ..asked.clone() };
+                async move {
+                    let page = centre.read(|| call!(centre.assignment().list_consultations(request.clone()))).await?;
+                    Ok((page.consultations, page.next_page_token))
+                }
+            });
+            let Listed { items: consultations, next_page_token } = listed.await?;
+            let page = assignment::ListConsultationsResponse { consultations, next_page_token };
             let view = View::of(session).await?;
-            Ok(Answer::new(json(&page)?, render_consultations(&page.consultations, &view)))
+            let rows = render_consultations(&page.consultations, &view);
+            let text = paged::shown(&rows, page.consultations.is_empty(), &page.next_page_token, view.lang);
+            Ok(Answer::new(json(&page)?, text))
         }
         ConsultationCommand::Show { consultation } => {
             let consultation_id = resolve::consultation_id(session, &consultation).await?;
@@ -255,7 +268,7 @@ fn render_consultations(consultations: &[Consultation], view: &View<'_>) -> Stri
             view.deadline(consultation.ruling_deadline.as_ref().or(consultation.answer_deadline.as_ref())),
         ]);
     }
-    if consultations.is_empty() { format!("{}\n", Word::Nothing.text(view.lang)) } else { table.render() }
+    table.render()
 }
 
 fn render_consultation(consultation: &Consultation, view: &View<'_>) -> String {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::args::VerifyArgs;
 use crate::failure::Failure;
+use crate::files;
 use crate::say::{Lang, Say, Word, label};
 use crate::screen::{Answer, Table};
 use crate::session::Session;
@@ -74,8 +75,7 @@ pub fn render(report: &Report, lang: Lang) -> String {
 /// A client's own history: one `service command_id` a line; empty lines and lines with `#` are left out.
 fn history(path: &Path) -> Result<BTreeMap<String, HashSet<Uuid>>, Failure> {
     let shown = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::Says(Say::FileUnreadable { path: shown.clone(), why: error.to_string() }))?;
+    let text = files::read_text(path, files::HISTORY_BYTES)?;
     let mut found: BTreeMap<String, HashSet<Uuid>> = BTreeMap::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let command = line.split_once(' ').and_then(|(service, id)| {

@@ -7,15 +7,16 @@ use client::call;
 use xiezhi_proto::assignment::v1 as assignment;
 use xiezhi_proto::assignment::v1::WorkOrder;
 
-use super::{View, page_size};
+use super::View;
 use crate::args::{OrderArg, WorkOrderCommand};
 use crate::failure::Failure;
+use crate::paged::{self, Listed};
 use crate::reflect::json;
 use crate::say::{Say, Word, label};
 use crate::screen::{Answer, Screen, Table};
 use crate::session::Session;
 use crate::verbs::case::recorded;
-use crate::{parse, resolve};
+use crate::{files, parse, resolve};
 
 /// Does what a `work-order` verb says.
 pub async fn run(session: &Session, screen: &mut Screen, command: WorkOrderCommand) -> Result<Answer, Failure> {
@@ -33,6 +34,9 @@ pub async fn run(session: &Session, screen: &mut Screen, command: WorkOrderComma
         }
         WorkOrderCommand::DecideObjection { order, upheld, grounds } => {
             decide_objection(session, &order, upheld, grounds).await
+        }
+        WorkOrderCommand::SettleFollowUp { follow_up, reason, operation, to, items } => {
+            super::follow_up::settle(session, &follow_up, operation, reason.0, to.unwrap_or_default(), items).await
         }
         WorkOrderCommand::Report { order, text } => report(session, &order, text).await,
         WorkOrderCommand::Complete { order, outcome, evidence, note } => {
@@ -59,15 +63,24 @@ async fn list(
         Some(case) => resolve::case_id(session, &case).await?,
         None => String::new(),
     };
-    let page_size = page_size(limit, 200);
-    let request =
-        assignment::ListWorkOrdersRequest { case_id, unit_code, open_only, page_size, page_token: String::new() };
-    let page = centre.read(|| call!(centre.assignment().list_work_orders(request.clone()))).await?;
+    let asked = assignment::ListWorkOrdersRequest {
+        case_id,
+        unit_code,
+        open_only,
+        ..assignment::ListWorkOrdersRequest::default()
+    };
+    let listed = paged::up_to(limit, 200, |page_size, page_token| {
+        let request = assignment::ListWorkOrdersRequest { page_size, page_token, ..asked.clone() };
+        async move {
+            let page = centre.read(|| call!(centre.assignment().list_work_orders(request.clone()))).await?;
+            Ok((page.work_orders, page.next_page_token))
+        }
+    });
+    let Listed { items: work_orders, next_page_token } = listed.await?;
+    let page = assignment::ListWorkOrdersResponse { work_orders, next_page_token };
     let view = View::of(session).await?;
-    let mut text = render_list(&page.work_orders, &view);
-    if !page.next_page_token.is_empty() {
-        text.push_str(Word::More.text(session.lang));
-    }
+    let rows = render_list(&page.work_orders, &view);
+    let text = paged::shown(&rows, page.work_orders.is_empty(), &page.next_page_token, view.lang);
     Ok(Answer::new(json(&page)?, text))
 }
 
@@ -83,9 +96,6 @@ fn duties(order: &WorkOrder, view: &View<'_>) -> String {
 }
 
 fn render_list(orders: &[WorkOrder], view: &View<'_>) -> String {
-    if orders.is_empty() {
-        return format!("{}\n", Word::Nothing.text(view.lang));
-    }
     let words = [
         Word::ColumnOrder,
         Word::ColumnUnit,
@@ -265,9 +275,7 @@ async fn report(session: &Session, order: &OrderArg, report: String) -> Result<A
 pub async fn upload(session: &Session, service: &str, files: &[PathBuf]) -> Result<Vec<Bytes>, Failure> {
     let mut stored = Vec::new();
     for path in files {
-        let bytes = tokio::fs::read(path).await.map_err(|error| {
-            Failure::Says(Say::FileUnreadable { path: path.display().to_string(), why: error.to_string() })
-        })?;
+        let bytes = files::read(path, files::EVIDENCE_BYTES)?;
         stored.push(client::blob::upload(&session.centre, service, bytes).await?.sha256);
     }
     Ok(stored)

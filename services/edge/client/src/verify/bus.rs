@@ -128,11 +128,20 @@ pub async fn parked(centre: &Centre, service: &str) -> Result<Vec<ParkedEvent>, 
 
 /// Every timer of a service, armed and past.
 pub async fn timers(centre: &Centre, service: &str) -> Result<Vec<Timer>, Error> {
+    list_timers(centre, service, false).await
+}
+
+/// The timers of a service that have still to fire.
+pub async fn armed_timers(centre: &Centre, service: &str) -> Result<Vec<Timer>, Error> {
+    list_timers(centre, service, true).await
+}
+
+async fn list_timers(centre: &Centre, service: &str, armed_only: bool) -> Result<Vec<Timer>, Error> {
     pages(|page_token| async move {
         let request = ListTimersRequest {
             service: service.to_owned(),
             key: String::new(),
-            armed_only: false,
+            armed_only,
             page_size: 1000,
             page_token,
         };

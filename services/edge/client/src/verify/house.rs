@@ -1,23 +1,18 @@
-//! N4, N5 and N6: what the house promises of every case, over all five services.
+//! N5 and N6: what the house promises of every case, over all five services.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use futures::stream::{self, StreamExt, TryStreamExt};
-use tonic::Code;
 use uuid::Uuid;
 use xiezhi_proto::assignment::v1 as assignment;
 use xiezhi_proto::evaluation::v1 as evaluation;
 use xiezhi_proto::intake::v1::{self as intake, Case, CaseStage, LinkKind};
 use xiezhi_proto::scheduling::v1 as scheduling;
-use xiezhi_proto::supervision::v1::{self as supervision, TimelineEntry};
+use xiezhi_proto::supervision::v1 as supervision;
 
 use super::violation::Violation;
 use crate::centre::Centre;
 use crate::pages::pages;
 use crate::refused::Error;
-
-/// How many histories are read at once.
-const AT_ONCE: usize = 16;
 
 /// Every case of the register.
 pub async fn cases(centre: &Centre) -> Result<Vec<Case>, Error> {
@@ -27,101 +22,6 @@ pub async fn cases(centre: &Centre) -> Result<Vec<Case>, Error> {
         Ok((page.cases, page.next_page_token))
     })
     .await
-}
-
-/// The key of every position of each journal, as it was read, and how far supervision had heard each journal before.
-#[derive(Debug, Default)]
-pub struct Keys {
-    heard: BTreeMap<String, i64>,
-    by_service: BTreeMap<String, BTreeMap<i64, Uuid>>,
-    by_key: HashMap<Uuid, Vec<(String, i64)>>,
-}
-
-impl Keys {
-    /// Notes how far supervision had heard a journal before the journal was read.
-    pub fn heard(&mut self, service: &str, pos: i64) {
-        self.heard.insert(service.to_owned(), pos);
-    }
-
-    /// True of a position after the last that was read: written since, so nothing is known of it.
-    fn is_newer(&self, service: &str, pos: i64) -> bool {
-        let last = self.by_service.get(service).and_then(|rows| rows.keys().next_back());
-        last.is_none_or(|last| pos > *last)
-    }
-
-    /// True of a position that every history must tell, because supervision had heard it. What nobody said is not excused.
-    fn must_be_told(&self, service: &str, pos: i64) -> bool {
-        self.heard.get(service).is_none_or(|heard| pos <= *heard)
-    }
-
-    /// Notes a row.
-    pub fn note(&mut self, service: &str, pos: i64, key: &str) {
-        // A key that does not read is a violation of N2 and told there.
-        let Ok(key) = Uuid::parse_str(key) else { return };
-        self.by_service.entry(service.to_owned()).or_default().insert(pos, key);
-        self.by_key.entry(key).or_default().push((service.to_owned(), pos));
-    }
-}
-
-/// N4: the timeline of each of these cases has the order of the journals it tells, and all of them.
-pub async fn histories(centre: &Centre, cases: &[Uuid], keys: &Keys) -> Result<Vec<Violation>, Error> {
-    let found: Vec<Vec<Violation>> = stream::iter(cases.iter().copied())
-        .map(|case_id| async move {
-            let entries = match timeline(centre, case_id).await {
-                // Supervision has not heard of it yet: a history without a word, which holds where none was owed.
-                Err(error) if error.refused().is_some_and(|refused| refused.grpc_code() == Code::NotFound) => {
-                    Vec::new()
-                }
-                told => told?,
-            };
-            Ok::<_, Error>(history(case_id, &entries, keys))
-        })
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await?;
-    Ok(found.into_iter().flatten().collect())
-}
-
-/// All that supervision tells of a case.
-pub async fn timeline(centre: &Centre, case_id: Uuid) -> Result<Vec<TimelineEntry>, Error> {
-    pages(|page_token| async move {
-        let request = supervision::GetTimelineRequest { case_id: case_id.to_string(), page_size: 500, page_token };
-        let page = centre.read(|| call!(centre.supervision().get_timeline(request.clone()))).await?;
-        Ok((page.entries, page.next_page_token))
-    })
-    .await
-}
-
-/// Supervision's own words carry another number than a position, so only what it heard from others is compared. Others may
-/// write meanwhile: a history is read after the journals and may tell more, and what came late to a journal may be missing.
-fn history(case_id: Uuid, entries: &[TimelineEntry], keys: &Keys) -> Vec<Violation> {
-    let mut found = Vec::new();
-    let mut last: HashMap<(&str, Uuid), i64> = HashMap::new();
-    let mut told: BTreeSet<(&str, i64)> = BTreeSet::new();
-    for entry in entries.iter().filter(|entry| entry.service != "supervision") {
-        let (service, pos) = (entry.service.as_str(), entry.pos);
-        let Some(key) = keys.by_service.get(service).and_then(|rows| rows.get(&pos)) else {
-            if keys.is_newer(service, pos) {
-                continue;
-            }
-            found.push(Violation::HistoryDiffers { case_id, service: service.to_owned(), pos });
-            continue;
-        };
-        told.insert((service, pos));
-        let before = last.entry((service, *key)).or_insert(0);
-        if pos <= *before {
-            let service = service.to_owned();
-            found.push(Violation::OrderDiffers { case_id, service, earlier: pos, later: *before });
-        }
-        *before = pos.max(*before);
-    }
-    for (service, pos) in keys.by_key.get(&case_id).into_iter().flatten() {
-        let is_owed = service != "supervision" && keys.must_be_told(service, *pos);
-        if is_owed && !told.contains(&(service.as_str(), *pos)) {
-            found.push(Violation::HistoryDiffers { case_id, service: service.clone(), pos: *pos });
-        }
-    }
-    found
 }
 
 /// N5: every accepted case, a cluster by its head, has one decision in force or an open consultation whose timer runs.
@@ -248,58 +148,6 @@ mod tests {
 
     fn row(number: u128) -> assignment::Responsibility {
         assignment::Responsibility { case_id: id(number).to_string(), ..Default::default() }
-    }
-
-    fn told(service: &str, pos: i64) -> TimelineEntry {
-        TimelineEntry { service: service.to_owned(), pos, ..TimelineEntry::default() }
-    }
-
-    fn keys() -> Keys {
-        let mut keys = Keys::default();
-        for (service, pos, key) in [("intake", 1, 1), ("intake", 2, 9), ("intake", 3, 1), ("assignment", 1, 1)] {
-            keys.note(service, pos, &id(key).to_string());
-        }
-        keys
-    }
-
-    #[test]
-    fn a_history_in_the_order_of_its_journals_holds() {
-        let entries = [told("intake", 1), told("assignment", 1), told("supervision", 77), told("intake", 3)];
-        assert_eq!(history(id(1), &entries, &keys()), []);
-    }
-
-    #[test]
-    fn a_history_in_another_order_is_found() {
-        let entries = [told("intake", 3), told("intake", 1), told("assignment", 1)];
-        let service = "intake".to_owned();
-        let found = history(id(1), &entries, &keys());
-        assert_eq!(found, [Violation::OrderDiffers { case_id: id(1), service, earlier: 1, later: 3 }]);
-    }
-
-    #[test]
-    fn an_event_told_twice_is_found() {
-        let entries = [told("intake", 1), told("intake", 1), told("intake", 3), told("assignment", 1)];
-        assert_eq!(history(id(1), &entries, &keys()).len(), 1);
-    }
-
-    #[test]
-    fn an_event_that_a_history_leaves_out_or_makes_up_is_found() {
-        let left_out = history(id(1), &[told("intake", 1), told("assignment", 1)], &keys());
-        assert!(matches!(left_out[..], [Violation::HistoryDiffers { pos: 3, .. }]));
-        let made_up = [told("intake", 1), told("intake", 3), told("assignment", 1), told("assignment", 0)];
-        assert!(matches!(history(id(1), &made_up, &keys())[..], [Violation::HistoryDiffers { pos: 0, .. }]));
-    }
-
-    #[test]
-    fn what_is_written_while_a_history_is_read_is_no_difference() {
-        let newer = [told("intake", 1), told("assignment", 1), told("intake", 3), told("intake", 4)];
-        assert_eq!(history(id(1), &newer, &keys()), []);
-        let mut late = keys();
-        late.heard("intake", 2);
-        late.heard("assignment", 1);
-        assert_eq!(history(id(1), &[told("intake", 1), told("assignment", 1)], &late), []);
-        let left_out = history(id(1), &[told("intake", 3), told("assignment", 1)], &late);
-        assert!(matches!(left_out[..], [Violation::HistoryDiffers { pos: 1, .. }]));
     }
 
     #[test]

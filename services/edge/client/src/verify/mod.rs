@@ -2,6 +2,7 @@
 
 mod bus;
 mod chain;
+mod history;
 mod house;
 mod violation;
 
@@ -19,7 +20,7 @@ use crate::rest::{Look, Restless, rest};
 use crate::{SERVICES, moment};
 
 pub use chain::{Chain, Read};
-pub use house::timeline;
+pub use history::timeline;
 pub use violation::Violation;
 
 /// How many violations of one check are kept; the rest is counted.
@@ -140,7 +141,7 @@ pub async fn verify(centre: &Centre, options: &Options) -> Result<Report, Error>
     let (chain, cursors) = bus::cursors(&look.cursors, &look.heads, &found.hashes);
     found.chain_faults.extend(chain);
     found.cursor_faults.extend(cursors);
-    let house = House::look(centre, &found, options).await?;
+    let house = House::look(centre, &mut found, &look, options).await?;
     Ok(found.report(&look, house))
 }
 
@@ -150,7 +151,7 @@ struct Found {
     rows: u64,
     chain_faults: Vec<Violation>,
     hashes: BTreeMap<String, BTreeMap<i64, Vec<u8>>>,
-    keys: house::Keys,
+    keys: history::Keys,
     asked: u64,
     command_faults: Vec<Violation>,
     cursor_faults: Vec<Violation>,
@@ -224,18 +225,18 @@ struct House {
 }
 
 impl House {
-    async fn look(centre: &Centre, found: &Found, options: &Options) -> Result<Self, Error> {
+    async fn look(centre: &Centre, found: &mut Found, look: &Look, options: &Options) -> Result<Self, Error> {
         let cases = house::cases(centre).await?;
         let ids = cases.iter().filter_map(|case| Uuid::parse_str(&case.case_id).ok()).collect();
         let ids = spread(ids, options.most_asked);
-        let histories = house::histories(centre, &ids, &found.keys).await?;
+        let histories = history::histories(centre, &ids, &mut found.keys, &look.heads).await?;
         let (answered_for, mut responsibility) = house::responsibilities(centre, &cases).await?;
         let tasks = house::cases_with_tasks(centre).await?;
         let (open, mut attention) = house::attended(&cases, &found.armed, &tasks);
         if !responsibility.is_empty() || !attention.is_empty() {
-            let (still_responsibility, still_attention) = Self::look_again(centre).await?;
-            responsibility.retain(|violation| still_responsibility.contains(violation));
-            attention.retain(|violation| still_attention.contains(violation));
+            let (responsibility_again, attention_again) = Self::look_again(centre).await?;
+            responsibility = still_wrong(&responsibility, responsibility_again);
+            attention = still_wrong(&attention, attention_again);
         }
         Ok(Self {
             order: Check::new("N4", ids.len() as u64, histories),
@@ -243,9 +244,7 @@ impl House {
             attention: Check::new("N6", open, attention),
         })
     }
-}
 
-impl House {
     /// A case is read before its decisions, timers and tasks, and others may write in between: what is wrong is wrong a
     /// moment later as well.
     async fn look_again(centre: &Centre) -> Result<(Vec<Violation>, Vec<Violation>), Error> {
@@ -254,12 +253,19 @@ impl House {
         let (_, responsibility) = house::responsibilities(centre, &cases).await?;
         let mut armed = HashSet::new();
         for service in SERVICES {
-            armed.extend(bus::armed(bus::timers(centre, service).await?));
+            armed.extend(bus::armed(bus::armed_timers(centre, service).await?));
         }
         let tasks = house::cases_with_tasks(centre).await?;
         let (_, attention) = house::attended(&cases, &armed, &tasks);
         Ok((responsibility, attention))
     }
+}
+
+/// What a second look at one invariant says of the cases that were wrong at the first: a case may be wrong in another way by
+/// then, and is wrong all the same.
+fn still_wrong(first: &[Violation], again: Vec<Violation>) -> Vec<Violation> {
+    let wrong: HashSet<Uuid> = first.iter().filter_map(Violation::case_id).collect();
+    again.into_iter().filter(|violation| violation.case_id().is_some_and(|case_id| wrong.contains(&case_id))).collect()
 }
 
 /// At most so many, evenly over the whole.
@@ -301,6 +307,18 @@ mod tests {
         assert!(some.last().is_some_and(|last| last.as_u128() >= 900));
         assert_eq!(spread(all.clone(), 1000), all);
         assert!(spread(all, 0).len() == 1);
+    }
+
+    #[test]
+    fn a_case_that_is_wrong_in_another_way_at_the_second_look_is_still_wrong() {
+        let case_id = Uuid::from_u128;
+        let unattended = |id, stage: &str| Violation::Unattended { case_id: case_id(id), stage: stage.to_owned() };
+        let first = [unattended(1, "registered"), unattended(2, "accepted")];
+        let again = vec![unattended(1, "accepted"), unattended(3, "registered")];
+        assert_eq!(still_wrong(&first, again), [unattended(1, "accepted")], "2 was put right, 3 is only seen once");
+        let nobody = Violation::NobodyResponsible { case_id: case_id(1) };
+        let twice = Violation::ResponsibleTwice { case_id: case_id(1), decisions: 2 };
+        assert_eq!(still_wrong(&[nobody], vec![twice.clone()]), [twice]);
     }
 
     #[test]

@@ -207,6 +207,21 @@ pub enum Violation {
     },
 }
 
+impl Violation {
+    /// The case it is about, where it is about one.
+    #[must_use]
+    pub fn case_id(&self) -> Option<Uuid> {
+        match self {
+            Self::OrderDiffers { case_id, .. }
+            | Self::HistoryDiffers { case_id, .. }
+            | Self::NobodyResponsible { case_id }
+            | Self::ResponsibleTwice { case_id, .. }
+            | Self::Unattended { case_id, .. } => Some(*case_id),
+            _ => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Violation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
