@@ -61,7 +61,7 @@ pub async fn ended() -> anyhow::Result<()> {
 fn issuer(configuration: &Configuration) -> anyhow::Result<Issuer> {
     Ok(Issuer {
         centre: configuration.need("XIEZHI_CENTRE_ID", "中心编号", "the centre's id")?,
-        simulated: configuration.find("XIEZHI_SIMULATED").is_some_and(|value| value == "true"),
+        simulated: configuration.choice("XIEZHI_SIMULATED")?,
     })
 }
 
@@ -138,7 +138,8 @@ async fn settings(configuration: &Configuration, service: &str, peers: Peers) ->
     let password = configuration
         .find_secret(&format!("XIEZHI_{}_NATS_PASSWORD", service.to_uppercase()))?
         .or(configuration.find_secret("XIEZHI_NATS_PASSWORD")?);
-    let replicas = configuration.find("XIEZHI_NATS_REPLICAS").and_then(|text| text.parse().ok()).unwrap_or(1);
+    let stream_replicas = configuration.number("XIEZHI_NATS_REPLICAS", 1)?;
+    let stream_max_bytes = configuration.number("XIEZHI_NATS_STREAM_MAX_BYTES", servers::nats::STREAM_MAX_BYTES)?;
     let (user, password, inbox_prefix) = match password {
         Some(password) => (user, password, format!("_INBOX_{service}")),
         None => (String::new(), String::new(), String::new()),
@@ -156,17 +157,7 @@ async fn settings(configuration: &Configuration, service: &str, peers: Peers) ->
     Ok(Settings {
         database_url: database::url_of(configuration, service).await?,
         max_connections: 8,
-        nats: NatsAccess {
-            url: nats_url,
-            user,
-            password,
-            inbox_prefix,
-            stream_replicas: replicas,
-            stream_max_bytes: configuration
-                .find("XIEZHI_NATS_STREAM_MAX_BYTES")
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(servers::nats::STREAM_MAX_BYTES),
-        },
+        nats: NatsAccess { url: nats_url, user, password, inbox_prefix, stream_replicas, stream_max_bytes },
         clock: if issuer(configuration)?.simulated { ClockKind::Simulated { start: None } } else { ClockKind::Real },
         peers,
         region: configuration.find("XIEZHI_REGION").unwrap_or_else(|| "330421".to_owned()),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -21,14 +20,8 @@ use crate::arguments::UpArguments;
 use crate::centre::{self, Centre, Door, SERVICES};
 use crate::introduction::{Introduction, introduce};
 use crate::keys::{self, CentreKeys};
-use crate::{database, serve, shell};
+use crate::{database, detach, serve, shell};
 
-/// The file that tells other processes where the centre is.
-const CENTRE_FILE: &str = "centre.json";
-/// Where a centre in the background writes.
-const LOG: &str = "up.log";
-/// The last line of a start that went well, for the one who waits for it.
-const READY: &str = "xiezhi: ready";
 /// How often the operator's token in the centre file is renewed.
 const RENEW: Duration = Duration::from_secs(300);
 
@@ -100,7 +93,7 @@ pub async fn run(arguments: UpArguments, data: PathBuf) -> anyhow::Result<()> {
         );
     }
     if arguments.detach {
-        return detach(&arguments).await;
+        return detach::start(&arguments.data).await;
     }
     let _telemetry = telemetry::init(&TelemetryOptions::from_environment("xiezhi", false))?;
     let began = Instant::now();
@@ -109,13 +102,16 @@ pub async fn run(arguments: UpArguments, data: PathBuf) -> anyhow::Result<()> {
     step("启动 PostgreSQL 与 NATS", "starting PostgreSQL and NATS");
     let options = LocalOptions { data_dir: arguments.data.clone(), servers_dir: None, fsync: !arguments.no_fsync };
     let mut servers = LocalServers::start(options).await.map_err(said)?;
+    // The directory is ours: from now on its log is the one we write to.
+    detach::put_own_in_place(&arguments.data);
     let done = within(&arguments, &mut servers, step).await;
-    let _ = std::fs::remove_file(arguments.data.join(CENTRE_FILE));
+    let _ = std::fs::remove_file(arguments.data.join(cli::CENTRE_FILE));
     servers.stop().await;
     done
 }
 
-fn said(error: servers::ServersError) -> anyhow::Error {
+/// An error of the servers in both languages.
+pub fn said(error: servers::ServersError) -> anyhow::Error {
     anyhow::anyhow!("{} / {}", error.sentence(vocab::Lang::Zh), error.sentence(vocab::Lang::En))
 }
 
@@ -162,35 +158,42 @@ async fn within(arguments: &Wishes, servers: &mut LocalServers, step: impl Fn(&s
     servers.data_dir().remember_port("api", centre.address().port()).map_err(said)?;
     let _announced = announce(arguments, &signer, &centre.url())?;
 
-    let url = centre.url();
-    let new = Introduction {
-        data: &arguments.data,
-        url: &url,
-        simulated: arguments.simulated,
-        start: arguments.start,
-        pack: arguments.pack.as_ref(),
-        journey: arguments.journey.as_deref(),
-    };
-    let played = tokio::select! {
-        played = introduce(&new, &step) => played,
-        ended = serve::ended() => ended,
-    };
-    let result = match played {
-        Ok(()) => {
-            println!("{READY}");
-            tokio::select! {
-                ended = serve::ended() => ended,
-                failed = servers.keep() => match failed {
-                    Ok(never) => match never {},
-                    Err(error) => Err(said(error)),
-                },
-            }
-        }
-        Err(error) => Err(error),
-    };
+    let result = live(arguments, servers, &centre.url(), &step).await;
     step("停止", "stopping");
     centre.close().await;
     result
+}
+
+/// Introduces the centre and keeps it until it is told to end, which may be in the middle of the introduction.
+async fn live(
+    arguments: &Wishes,
+    servers: &mut LocalServers,
+    url: &str,
+    step: &impl Fn(&str, &str),
+) -> anyhow::Result<()> {
+    let new = Introduction {
+        data: &arguments.data,
+        directory: servers.data_dir(),
+        url,
+        simulated: arguments.simulated,
+        pack: arguments.pack.as_ref(),
+        journey: arguments.journey.as_deref(),
+    };
+    // One and the same for both: a signal that comes between them is not lost.
+    let ended = serve::ended();
+    tokio::pin!(ended);
+    tokio::select! {
+        introduced = introduce(&new, step) => introduced?,
+        ended = &mut ended => return ended,
+    }
+    println!("{}", detach::READY);
+    tokio::select! {
+        ended = ended => ended,
+        failed = servers.keep() => match failed {
+            Ok(never) => match never {},
+            Err(error) => Err(said(error)),
+        },
+    }
 }
 
 fn listen(arguments: &Wishes, servers: &LocalServers) -> anyhow::Result<SocketAddr> {
@@ -270,13 +273,13 @@ impl Drop for Announced {
 fn announce(arguments: &Wishes, signer: &TokenSigner, url: &str) -> anyhow::Result<Announced> {
     let (data, signer, url) = (arguments.data.clone(), signer.clone(), url.to_owned());
     let kind = if arguments.simulated { "simulated" } else { "real" };
-    let started_at = jiff::Timestamp::now().to_string();
+    let started_at = jiff::Timestamp::now();
     let write = move || -> anyhow::Result<()> {
-        let token = keys::sign(&signer, &keys::operator())?;
-        let file = serde_json::json!({
-            "grpc_address": url, "operator_token": token, "kind": kind, "started_at": started_at,
-        });
-        write_private(&data.join(CENTRE_FILE), file.to_string().as_bytes())
+        let operator_token = keys::sign(&signer, &keys::operator())?;
+        let (grpc_address, kind) = (url.clone(), kind.to_owned());
+        let file = cli::CentreFile { grpc_address, operator_token, kind, started_at, ca_file: None };
+        file.write(&data)
+            .with_context(|| format!("{} 无法写入 / cannot be written", data.join(cli::CENTRE_FILE).display()))
     };
     write()?;
     Ok(Announced(tokio::spawn(async move {
@@ -287,51 +290,4 @@ fn announce(arguments: &Wishes, signer: &TokenSigner, url: &str) -> anyhow::Resu
             }
         }
     })))
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let next = path.with_extension("new");
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
-    file.write_all(bytes)?;
-    std::fs::rename(&next, path).with_context(|| format!("{} 无法写入 / cannot be written", path.display()))
-}
-
-/// Starts the centre again in the background and waits until it is ready.
-async fn detach(arguments: &Wishes) -> anyhow::Result<()> {
-    // The directory becomes ours before the log lies in it: a directory of somebody else's is refused.
-    drop(DataDir::open(&arguments.data).map_err(said)?);
-    let log: PathBuf = arguments.data.join(LOG);
-    // A new file, not the old one made empty: what a killed centre left running may still write to that.
-    let _ = std::fs::remove_file(&log);
-    let out = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&log)
-        .with_context(|| format!("{} 无法写入 / cannot be written", log.display()))?;
-    let words = std::env::args_os().skip(1).filter(|word| word != "--detach");
-    let mut child = std::process::Command::new(std::env::current_exe()?)
-        .args(words)
-        .stdin(Stdio::null())
-        .stderr(Stdio::from(out.try_clone()?))
-        .stdout(Stdio::from(out))
-        .spawn()?;
-    let mut told = 0;
-    loop {
-        let text = std::fs::read_to_string(&log).unwrap_or_default();
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        for line in text.get(told..whole).unwrap_or_default().lines() {
-            if line == READY {
-                eprintln!("后台运行, 日志 {} / in the background, log {0}", log.display());
-                return Ok(());
-            }
-            println!("{line}");
-        }
-        told = whole;
-        if let Some(status) = child.try_wait()? {
-            bail!("中心未能启动 ({status}), 见 {} / the centre did not start, see {1}", log.display(), log.display());
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
