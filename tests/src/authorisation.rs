@@ -19,8 +19,10 @@ use crate::sources;
 
 /// The policies as they were reviewed, role by role; the policies' own test keeps this file and the policies equal.
 const REVIEWED: &str = "services/shared/kit/tests/policy_matrix.txt";
-/// A stream that has been still for so long has said what there was to say.
+/// A watch has no end: when it has been still for so long, it has said what there was to say.
 const STILL: Duration = Duration::from_millis(700);
+/// Everything else ends by itself; what takes longer is a fault.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How far a right reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,13 +145,11 @@ pub async fn send(centre: &Centre, method: &MethodDescriptor, body: Vec<u8>) -> 
     };
     let mut bytes = Vec::new();
     loop {
-        let next = if method.is_server_streaming() {
-            match tokio::time::timeout(STILL, messages.message()).await {
-                Ok(next) => next,
-                Err(_) => break,
-            }
-        } else {
-            messages.message().await
+        let is_watch = method.name().starts_with("Watch");
+        let next = match tokio::time::timeout(if is_watch { STILL } else { PATIENCE }, messages.message()).await {
+            Ok(next) => next,
+            Err(_) if is_watch => break,
+            Err(_) => bail!("{} does not end", method.full_name()),
         };
         match next {
             Ok(Some(message)) => bytes.extend_from_slice(&message),

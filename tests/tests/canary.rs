@@ -242,6 +242,13 @@ async fn whole_way(desk: &Desk<'_>, person: &Person, shown: &mut Shown) -> Regis
         .await
         .unwrap();
     desk.rest().await.unwrap();
+    // Whoever was forgotten is told no more what was written to them.
+    let request = GetByTrackingCodeRequest { tracking_code: case.tracking_code.clone() };
+    let progress = administrator.intake().get_by_tracking_code(request).await.unwrap().into_inner();
+    assert!(
+        progress.notices.len() > 2 && progress.notices.iter().all(|notice| notice.reply.is_empty()),
+        "{progress:?}"
+    );
     case
 }
 

@@ -11,8 +11,13 @@ use super::story::{KEYED, Story};
 use super::{Answer, Matrix, Reach, send};
 use crate::contract::Contract;
 
-/// Answers that are about a case or an operation as a whole, and so name the orders of all who share it.
+/// Answers that are about a case or an operation as a whole, and so name the work orders of all who share it: who holds what is
+/// what partners must know. An order's id opens nothing to whoever does not hold it.
 const TELL_OF_ALL: &[&str] = &["GetTimeline", "ListClocks", "ListOperations", "GetOperation"];
+/// Those of them that answer about one case, whichever it is.
+const TELL_OF_WHOLE_CASES: &[&str] = &["GetTimeline", "ListClocks"];
+/// The roles of departments and towns.
+const UNITS_ROLES: [&str; 3] = ["department_handler", "department_head", "officer"];
 /// There is none of it in a sound house, so even whoever may decide it hears that it is missing.
 const NONE_HERE: &[&str] = &["DecideParked"];
 
@@ -167,13 +172,20 @@ impl Row<'_, '_> {
         self.add(Phase::Refused, "with what exists", &ids, Want::Refusal(code, reason))
     }
 
+    /// What everybody may read is still no place for what is between others: a unit's answer is searched all the same.
+    fn shown_of_all(&self) -> Want {
+        let is_of_a_unit =
+            matches!(&self.caller.standing, Standing::Role(role) if UNITS_ROLES.contains(&role.as_str()));
+        Want::Shown { unit: is_of_a_unit.then(|| self.caller.unit.clone()), with_neighbours: true }
+    }
+
     /// Whoever may see everything: what exists is found, what does not is missing.
     fn any(&mut self) -> anyhow::Result<()> {
         let ids = self.all(|field| self.existing(field))?;
         let want = match self.door {
             Door::Command if NONE_HERE.contains(&self.method.name()) => Want::Refusal(Code::NotFound, "bus.not_found"),
             Door::Command => Want::Heard,
-            Door::One | Door::Page => Want::Shown { unit: None, with_neighbours: false },
+            Door::One | Door::Page => self.shown_of_all(),
         };
         self.add(self.allowed(), "with what exists", &ids, want)?;
         if self.fields.is_empty() {
@@ -182,7 +194,7 @@ impl Row<'_, '_> {
         let ids = self.all(missing)?;
         match self.door {
             Door::Page => {
-                let want = Want::Shown { unit: None, with_neighbours: false };
+                let want = self.shown_of_all();
                 self.add(Phase::Read, "narrowed to nothing", &Ids::new(), want)?;
                 self.add(Phase::Refused, "narrowed to what does not exist", &ids, Want::NothingThere)
             }
@@ -215,6 +227,12 @@ impl Row<'_, '_> {
         if let Some(ids) = ids.filter(|ids| !ids.is_empty() || self.door == Door::Command) {
             let want = if self.door == Door::Command { Want::Heard } else { shown.clone() };
             self.add(self.allowed(), "with its own", &ids, want)?;
+        }
+        // What is between a partner and its supervisor may stand in any case they share, and not in the first alone.
+        if let (true, [field]) = (TELL_OF_WHOLE_CASES.contains(&self.method.name()), self.fields) {
+            for id in story.all_own(&unit, field).into_iter().skip(1) {
+                self.add(Phase::Read, "with another of its own", &Ids::from([(field.clone(), id)]), shown.clone())?;
+            }
         }
         for field in self.fields {
             // The rest of the request is the caller's own, or left out.

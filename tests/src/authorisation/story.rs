@@ -23,7 +23,7 @@ pub const BEGINS: &str = "2026-03-02T00:55:00Z";
 /// A week after it has ended: the ladder has been climbed. An odd minute, so that nothing falls due while we look.
 const LATER: &str = "2026-03-19T02:37:00Z";
 
-/// Open-air barbecue in Xitang: one leads, four support, one operation, closed.
+/// Open-air barbecue in Xitang: one leads, four support. Once with an operation, and closed; once more, and nobody has signed.
 const BARBECUE: &[&str] = &["ZF", "HB", "GA", "SJ", "town-330421103"];
 /// A storey added within the old town: three units, a consultation.
 const STOREY: &[&str] = &["ZF", "ZG", "WL"];
@@ -104,6 +104,12 @@ impl Story {
         self.of_field(field).find(|thing| thing.units.contains(unit)).map(|thing| thing.id.clone())
     }
 
+    /// All of the unit's own.
+    #[must_use]
+    pub fn all_own(&self, unit: &str, field: &str) -> Vec<String> {
+        self.of_field(field).filter(|thing| thing.units.contains(unit)).map(|thing| thing.id.clone()).collect()
+    }
+
     /// What is others': the nearest, in a case the unit may share, and the farthest.
     #[must_use]
     pub fn foreign(&self, unit: &str, field: &str) -> Vec<String> {
@@ -117,14 +123,15 @@ impl Story {
         foreign
     }
 
-    /// What must be in no answer to this unit: ids of cases it has no share in, and, where the answer is about single orders
-    /// and not about a case, those of its neighbours in the same case.
+    /// What must be in no answer to this unit: ids of cases it has no share in, and its neighbours' in the same case; their work
+    /// orders only where the answer is not about the case as a whole.
     #[must_use]
     pub fn hidden(&self, unit: &str, with_neighbours: bool) -> Vec<&Thing> {
         let is_hidden = |thing: &&Thing| {
             let outside = !thing.around.contains(&unit);
-            let is_order = thing.field == "work_order_id" || thing.field == "supervision_order_id";
-            TELLING.contains(&thing.field) && (outside || (with_neighbours && is_order && !thing.units.contains(unit)))
+            let is_neighbours = !thing.units.contains(unit)
+                && (thing.field == "supervision_order_id" || (with_neighbours && thing.field == "work_order_id"));
+            TELLING.contains(&thing.field) && (outside || is_neighbours)
         };
         self.things.iter().filter(is_hidden).collect()
     }
@@ -155,6 +162,7 @@ pub async fn tell(house: &House, desk: &Desk<'_>) -> anyhow::Result<Story> {
     let (clock_kind, evidence, bundle) = (String::new(), Vec::new(), Vec::new());
     let mut story = Story { things: Vec::new(), key, clock_kind, evidence, bundle };
     barbecue(desk, &mut story).await?;
+    let again = another_barbecue(desk).await?;
     let mut alone = Vec::new();
     for (matter, object, units) in
         [("parking.road", "vehicle", PARKING), ("appearance.sanitation_facility", "public_place", BINS)]
@@ -167,8 +175,9 @@ pub async fn tell(house: &House, desk: &Desk<'_>) -> anyhow::Result<Story> {
     desk.rest().await?;
     desk.turn(LATER).await?;
     desk.rest().await?;
+    late(desk, &mut story, &again, BARBECUE).await?;
     for (case, units) in alone {
-        single(desk, &mut story, &case, units).await?;
+        late(desk, &mut story, &case, units).await?;
     }
     storey(desk, &mut story).await?;
     things_of_no_case(&mut story);
@@ -216,8 +225,19 @@ async fn barbecue(desk: &Desk<'_>, story: &mut Story) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A case that one unit has to itself, and is late with.
-async fn single(
+/// The same nuisance again, decided and handed out.
+async fn another_barbecue(desk: &Desk<'_>) -> anyhow::Result<intake::RegisterCaseResponse> {
+    let mut complaint = Complaint::simple();
+    let declared = [("dwelling.above", "true"), ("time.night", "true")];
+    complaint.facts = facts("fume.barbecue.open_air", "stall", Channel::Phone, &declared);
+    complaint.facts.matter_codes.push("noise.trade.night".to_owned());
+    let case = desk.register(&complaint).await?;
+    diagnose_and_accept(desk, &case.case_id).await?;
+    Ok(case)
+}
+
+/// A case whose units are all late with it, each pressed to answer.
+async fn late(
     desk: &Desk<'_>,
     story: &mut Story,
     case: &intake::RegisterCaseResponse,
@@ -232,10 +252,13 @@ async fn single(
     let request = supervision::ListSupervisionOrdersRequest { case_id: case.case_id.clone(), ..Default::default() };
     let pressed = supervisor.read(|| call!(supervisor.supervision().list_supervision_orders(request.clone()))).await?;
     let rungs = pressed.supervision_orders;
-    let waiting: Vec<_> = rungs.iter().filter(|order| order.answer_deadline.is_some()).collect();
-    ensure!(!waiting.is_empty(), "the ladder was not climbed for {units:?}: {rungs:#?}");
-    for order in waiting {
-        story.put(units, &[order.unit_code.as_str()], "supervision_order_id", &order.supervision_order_id);
+    let waits = |order: &&supervision::SupervisionOrder| order.answer_deadline.is_some() && order.answered_at.is_none();
+    for unit in units {
+        let mut waiting = rungs.iter().filter(waits).filter(|order| order.unit_code == *unit).peekable();
+        ensure!(waiting.peek().is_some(), "the ladder was not climbed for {unit} of {units:?}: {rungs:#?}");
+        for order in waiting {
+            story.put(units, &[*unit], "supervision_order_id", &order.supervision_order_id);
+        }
     }
     Ok(())
 }
@@ -246,24 +269,9 @@ async fn storey(desk: &Desk<'_>, story: &mut Story) -> anyhow::Result<()> {
     let declared = [("construction.permit", "false")];
     complaint.facts = facts("heritage.illegal_building", "dwelling", Channel::Letter, &declared);
     let case = desk.register(&complaint).await?;
-    let case_id = || case.case_id.clone();
-    desk.rest().await?;
+    diagnose_and_accept(desk, &case.case_id).await?;
     let coordinator = desk.as_account(COORDINATOR).await?;
-    coordinator
-        .command(|command_id| {
-            let request = assignment::MakeDiagnosisRequest { command_id, case_id: case_id(), note: String::new() };
-            call!(coordinator.assignment().make_diagnosis(request))
-        })
-        .await?;
-    desk.rest().await?;
-    coordinator
-        .command(|command_id| {
-            let request = intake::AcceptCaseRequest { command_id, case_id: case_id(), ..Default::default() };
-            call!(coordinator.intake().accept_case(request))
-        })
-        .await?;
-    desk.rest().await?;
-    let request = assignment::ListConsultationsRequest { case_id: case_id(), ..Default::default() };
+    let request = assignment::ListConsultationsRequest { case_id: case.case_id.clone(), ..Default::default() };
     let found = coordinator.read(|| call!(coordinator.assignment().list_consultations(request.clone()))).await?;
     let consultation = found.consultations.first().context("no consultation")?;
     ensure!(
@@ -277,6 +285,27 @@ async fn storey(desk: &Desk<'_>, story: &mut Story) -> anyhow::Result<()> {
     story.put(STOREY, &[], "tracking_code", &case.tracking_code);
     story.put(STOREY, STOREY, "consultation_id", &consultation.consultation_id);
     Ok(())
+}
+
+/// The centre's diagnosis without anybody's position, and acceptance.
+async fn diagnose_and_accept(desk: &Desk<'_>, case_id: &str) -> anyhow::Result<()> {
+    desk.rest().await?;
+    let coordinator = desk.as_account(COORDINATOR).await?;
+    let case_id = || case_id.to_owned();
+    coordinator
+        .command(|command_id| {
+            let request = assignment::MakeDiagnosisRequest { command_id, case_id: case_id(), note: String::new() };
+            call!(coordinator.assignment().make_diagnosis(request))
+        })
+        .await?;
+    desk.rest().await?;
+    coordinator
+        .command(|command_id| {
+            let request = intake::AcceptCaseRequest { command_id, case_id: case_id(), ..Default::default() };
+            call!(coordinator.intake().accept_case(request))
+        })
+        .await?;
+    desk.rest().await
 }
 
 /// Orders, determination and notices of a case.
