@@ -212,6 +212,10 @@ pub async fn answer(
             let session = Session::open(options, surroundings.tokens.clone()).await?;
             return verbs::packs::apply(&session, &pack).await;
         }
+        Command::Verify(args) => {
+            let session = Session::open_patiently(options, surroundings.tokens.clone()).await?;
+            return verbs::verify::run(&session, args).await;
+        }
         Command::Journey(journey) => return verbs::journey::run(options, surroundings, screen, journey).await,
         other => other,
     };
@@ -236,13 +240,13 @@ async fn with_centre(session: &Session, screen: &mut Screen, command: Command) -
         Command::Callback(command) => verbs::rating::callback(session, command).await,
         Command::Rates(command) => verbs::rating::rates(session, command).await,
         Command::List(command) => verbs::list::run(session, command).await,
-        Command::Verify(args) => verbs::verify::run(session, args).await,
         Command::Bus(command) => verbs::bus::run(session, screen, command).await,
         Command::Pack(PackCommand::Diff { directory, .. }) => verbs::packs::diff_in_force(session, &directory).await,
         Command::Account(command) => verbs::account::run(session, screen, command).await,
         // Those that need no centre, or something else first, were done before one was looked for.
         Command::Pack(PackCommand::Check { .. } | PackCommand::Apply { .. })
         | Command::Journey(_)
+        | Command::Verify(_)
         | Command::Completions { .. } => Err(Failure::Usage(Say::Just(Word::Usage))),
     }
 }

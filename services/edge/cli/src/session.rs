@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use client::{Centre, ClientOptions, Credentials};
 use ed25519_dalek::SigningKey;
@@ -19,6 +20,8 @@ use crate::files;
 use crate::names::Names;
 use crate::say::{Lang, Say, Word};
 
+/// What one call may take where a whole stream or a long history is looked through.
+const PATIENTLY: Duration = Duration::from_secs(600);
 /// The name of the file in a data directory that says how to reach its centre.
 pub const CENTRE_FILE: &str = "centre.json";
 
@@ -107,7 +110,21 @@ impl Session {
 
     /// Connects as the options say: a server's address or a data directory, a token, an account's key, or one of the pack's accounts.
     pub async fn open(options: &Options, tokens: Option<Arc<dyn Tokens>>) -> Result<Self, Failure> {
-        let centre = Centre::connect(client_options(options)?).await?;
+        Self::connect(client_options(options)?, options, tokens).await
+    }
+
+    /// The same for whoever asks what takes a centre with many cases minutes to answer.
+    pub async fn open_patiently(options: &Options, tokens: Option<Arc<dyn Tokens>>) -> Result<Self, Failure> {
+        let client = ClientOptions { call_timeout: PATIENTLY, ..client_options(options)? };
+        Self::connect(client, options, tokens).await
+    }
+
+    async fn connect(
+        client: ClientOptions,
+        options: &Options,
+        tokens: Option<Arc<dyn Tokens>>,
+    ) -> Result<Self, Failure> {
+        let centre = Centre::connect(client).await?;
         let session = Self::with(centre, options.lang(), tokens);
         match &options.as_account {
             Some(account) => session.acting_as(account).await,

@@ -104,7 +104,7 @@ impl Door {
             .iter()
             .rev()
             .filter(|text| text.kind == "reply" && (wanted == 0 || i64::from(text.round) == wanted))
-            .find(|_| at.is_none() || at.is_some())
+            .find(|text| at.is_none_or(|at| text.at == at))
             .ok_or(Refusal::NotFound { what: "reply" })?;
         let conclusion = texts
             .iter()

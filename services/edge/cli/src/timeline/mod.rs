@@ -215,6 +215,18 @@ mod tests {
     }
 
     #[test]
+    fn a_settled_follow_up_is_told_with_whose_it_was_who_takes_it_and_why() {
+        let names = Names::default();
+        let view = View { lang: Lang::Zh, names: &names, now: "2026-03-11T01:00:00Z".parse().unwrap() };
+        let settled = |details| [entry("assignment.follow_up.settled", "2026-03-04T01:00:00Z", &["XX"], details)];
+        let given = settled(&[("to_unit_code", &["WL"]), ("reason", &["nobody_to_answer"])]);
+        let line = "  3月04日 09:00  后续处置了结  XX · → WL · 单位无人承办\n";
+        assert_eq!(render(&given, &view, Detail::Usual), line);
+        let ended = render(&settled(&[("reason", &["case_ended"])]), &view, Detail::Usual);
+        assert_eq!(ended, "  3月04日 09:00  后续处置了结  XX · 案件终结\n");
+    }
+
+    #[test]
     fn an_event_from_a_newer_centre_is_told_by_its_code() {
         let names = Names::default();
         let view = View { lang: Lang::Zh, names: &names, now: "2026-03-11T01:00:00Z".parse().unwrap() };

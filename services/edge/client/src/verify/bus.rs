@@ -1,7 +1,6 @@
 //! N1, N2, N3, N7 and N10: what the bus promises of every service, whatever the service is about.
 
 use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
@@ -186,18 +185,11 @@ pub fn late(timers: &[Timer]) -> usize {
         .count()
 }
 
-/// N10: what the stream still holds of a service equals its journal.
+/// N10: what the stream still holds of a service equals its journal. A long stream takes longer than an ordinary call: the
+/// caller's `call_timeout` must allow for it.
 pub async fn stream(centre: &Centre, service: &str) -> Result<(u64, Vec<Violation>), Error> {
     let request = CheckStreamRequest { service: service.to_owned() };
-    let answer = centre
-        .read(|| {
-            let mut bus = centre.bus(service);
-            let mut request = tonic::Request::new(request.clone());
-            // A long stream takes longer than an ordinary call.
-            request.set_timeout(Duration::from_secs(120));
-            async move { bus.check_stream(request).await }
-        })
-        .await?;
+    let answer = centre.read(|| call!(centre.bus(service).check_stream(request.clone()))).await?;
     let differences = answer.differences.into_iter();
     let violations = differences.map(|what| Violation::StreamDiffers { service: service.to_owned(), what });
     Ok((answer.compared, violations.collect()))
