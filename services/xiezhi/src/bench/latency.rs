@@ -2,20 +2,20 @@
 //! seen from outside.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use cli::screen::Table;
-use client::{Centre, journal};
+use client::{Centre, call, journal, rest};
 use serde::Serialize;
+use xiezhi_proto::bus::v1::ListCursorsRequest;
 
 use super::Progress;
-use super::callers::{Callers, Receipt, UNIT};
+use super::callers::{Callers, UNIT};
 use super::figures::Spread;
 use super::machine::{Note, PROFILE, note_on_build};
 use super::private::Private;
-use super::projected;
-use super::watch::{PROJECTORS, Watch, heads};
+use super::watch::PROJECTORS;
 use crate::arguments::LatencyArguments;
 
 /// Warms connections and caches; not counted.
@@ -63,14 +63,14 @@ pub async fn run(arguments: &LatencyArguments, options: &cli::Options) -> anyhow
 async fn measure(cases: u32, data: &Path, progress: Progress) -> anyhow::Result<Document> {
     let callers = Callers::connect(data, 1).await?;
     let mut orders = callers.handler.orders_after(UNIT, latest(&callers.handler).await?);
-    let watch = Watch::start(&callers.operator, PROJECTORS.map(|service| (service, LOOK_AGAIN)));
-    let (before, _) = heads(&callers.operator).await?;
     progress.say("逐件登记", "registering, one at a time");
-    let (mut receipts, mut dispatches) = (Vec::new(), Vec::new());
+    let mut times = Times::default();
     for number in 0..cases + WARM_UP {
+        // The case before has left nothing to do: each is alone.
+        rest::rest(&callers.operator, PATIENCE).await?;
         let receipt = callers.register_one(number).await?;
         let case_id = receipt.case_id.to_string();
-        let arrived = tokio::time::timeout(PATIENCE, async {
+        let dispatch = tokio::time::timeout(PATIENCE, async {
             loop {
                 if orders.next().await?.order.case_id == case_id {
                     return Ok::<_, client::Error>(receipt.began.elapsed());
@@ -79,46 +79,62 @@ async fn measure(cases: u32, data: &Path, progress: Progress) -> anyhow::Result<
         })
         .await
         .with_context(|| format!("案件 {case_id} 未在 {PATIENCE:?} 内派单 / was not dispatched in time"))??;
-        tokio::time::timeout(PATIENCE, heard(&watch, &callers.operator))
+        let projected = tokio::time::timeout(PATIENCE, projected(&callers.operator, receipt.began));
+        let [supervision, evaluation] = projected
             .await
             .with_context(|| format!("案件 {case_id} 未在 {PATIENCE:?} 内投影 / was not projected in time"))??;
         if number >= WARM_UP {
-            receipts.push(receipt);
-            dispatches.push(arrived);
+            times.receipt.push(receipt.took());
+            times.dispatch.push(dispatch);
+            times.supervision.push(supervision);
+            times.evaluation.push(evaluation);
+            times.both.push(supervision.max(evaluation));
         }
     }
-    let (after, _) = heads(&callers.operator).await?;
-    let times = projected::times(&callers.operator, &receipts, &watch.finish()?, &before, &after).await?;
-    let [supervision, evaluation] = times.each;
     Ok(Document {
         cases,
         projected: Spread::of(times.both)?,
-        receipt: Spread::of(receipts.iter().map(Receipt::took).collect())?,
-        dispatch: Spread::of(dispatches)?,
-        supervision: Spread::of(supervision)?,
-        evaluation: Spread::of(evaluation)?,
+        receipt: Spread::of(times.receipt)?,
+        dispatch: Spread::of(times.dispatch)?,
+        supervision: Spread::of(times.supervision)?,
+        evaluation: Spread::of(times.evaluation)?,
         profile: PROFILE,
         notes: Vec::from_iter(note_on_build(PROFILE)),
     })
 }
 
-/// Waits until the projectors have heard what intake and assignment have said, so that the next case is alone.
-async fn heard(watch: &Watch, operator: &Centre) -> anyhow::Result<()> {
-    for producer in ["intake", "assignment"] {
-        let head = loop {
-            let head = journal::high_water(operator, producer).await?;
-            if head.unnumbered == 0 {
-                break head.last_pos;
+/// What each case took, from the call that registered it.
+#[derive(Debug, Default)]
+struct Times {
+    receipt: Vec<Duration>,
+    dispatch: Vec<Duration>,
+    supervision: Vec<Duration>,
+    evaluation: Vec<Duration>,
+    both: Vec<Duration>,
+}
+
+/// How long after the beginning each projector had heard all that intake and assignment have said by now. Asked only once the
+/// order is out: to ask before would be a load of its own, on the very path that is measured.
+async fn projected(operator: &Centre, began: Instant) -> anyhow::Result<[Duration; 2]> {
+    let (intake, assignment) =
+        tokio::try_join!(journal::high_water(operator, "intake"), journal::high_water(operator, "assignment"))?;
+    let heads = [("intake", intake.last_pos), ("assignment", assignment.last_pos)];
+    let [supervision, evaluation] = PROJECTORS.map(|projector| async move {
+        let request = ListCursorsRequest { service: projector.to_owned() };
+        loop {
+            let answer = operator.read(|| call!(operator.bus(projector).list_cursors(request.clone()))).await?;
+            let has_heard = |(producer, head): (&str, i64)| {
+                let own = answer.cursors.iter().filter(|cursor| cursor.consumer == projector);
+                own.filter(|cursor| cursor.producer == producer).any(|cursor| cursor.pos >= head)
+            };
+            if heads.into_iter().all(has_heard) {
+                return Ok::<_, client::Error>(began.elapsed());
             }
             tokio::time::sleep(LOOK_AGAIN).await;
-        };
-        for projector in PROJECTORS {
-            while !watch.has_heard(projector, producer, head)? {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
         }
-    }
-    Ok(())
+    });
+    let (supervision, evaluation) = tokio::try_join!(supervision, evaluation)?;
+    Ok([supervision, evaluation])
 }
 
 /// The position up to which the unit's orders are old news.

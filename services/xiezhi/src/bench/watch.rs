@@ -56,11 +56,6 @@ impl Watch {
         Self { operator: operator.clone(), seen, _readers: readers }
     }
 
-    /// True where a consumer has heard a producer up to this position.
-    pub fn has_heard(&self, consumer: &str, producer: &str, position: i64) -> anyhow::Result<bool> {
-        Ok(self.look()?.heard.when(consumer, producer, position).is_some())
-    }
-
     /// Waits until everything that was said has been heard by everybody watched, and tells how far the journals went.
     pub async fn absorbed(&self) -> anyhow::Result<Heads> {
         let (mut moved, mut last) = (Instant::now(), 0);
