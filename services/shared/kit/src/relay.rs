@@ -60,6 +60,11 @@ struct Progress {
     beacon_at: Instant,
 }
 
+/// How many events the stream does not hold yet.
+fn lag(service: &'static str, events: i64) {
+    metrics::gauge("xiezhi_relay_lag", &[("service", service)]).set(events as f64);
+}
+
 impl<S: Service> Relay<S> {
     /// Runs until it is told to stop.
     pub async fn run(self, stop: CancellationToken) {
@@ -129,13 +134,16 @@ impl<S: Service> Relay<S> {
         batch: &[Envelope],
         progress: &mut Progress,
     ) -> Result<(), RelayError> {
+        let end = batch.last().map_or(progress.published, |event| event.pos);
         for part in batch.chunks(IN_FLIGHT) {
+            lag(S::NAME, end - progress.published);
             self.publish(jetstream, part).await?;
             let Some(last) = part.last() else { continue };
             self.raise(last.pos, progress).await?;
             self.beacon(last.epoch, last.pos, &last.hash, last.pos).await;
             progress.beacon_at = Instant::now();
         }
+        lag(S::NAME, 0);
         Ok(())
     }
 
@@ -168,7 +176,7 @@ impl<S: Service> Relay<S> {
             progress.ready = true;
         }
         let head = self.head().await?;
-        metrics::gauge("xiezhi_relay_lag", &[("service", S::NAME)]).set((head.last_pos - head.published_pos) as f64);
+        lag(S::NAME, head.last_pos - head.published_pos);
         if head.rolled_back {
             tracing::error!(
                 service = S::NAME,

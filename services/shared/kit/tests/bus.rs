@@ -88,6 +88,18 @@ async fn a_decision_that_panics_is_refused_and_the_next_one_is_taken() {
 }
 
 #[tokio::test]
+async fn an_event_of_a_key_that_exists_and_was_not_named_is_our_mistake_and_no_lost_race() {
+    let house = House::open().await;
+    let counter = house.start(Counter).await;
+    let key = Uuid::now_v7();
+    assert_eq!(counter.add_unnamed(key).await.unwrap(), 1, "a new key need not be named");
+    let refused = counter.add_unnamed(key).await;
+    assert!(matches!(refused, Err(kit::refusal::Refusal::Internal(_))), "{refused:?}");
+    assert_eq!((counter.total(key).await, counter.journalled(key).await), (1, 1), "nothing of it stays");
+    assert_eq!(counter.add(Uuid::now_v7(), key, 1).await.unwrap(), 2);
+}
+
+#[tokio::test]
 async fn an_event_reaches_its_hearer_once_and_the_chain_verifies() {
     let house = House::open().await;
     let counter = house.start(Counter).await;
@@ -280,6 +292,32 @@ async fn a_database_that_ended_every_connection_meanwhile_is_met_with_new_ones()
     // Nobody is told of it: what lay idle was lost before anything was begun on it.
     counter.add(Uuid::now_v7(), key, 1).await.unwrap();
     patiently(async || mirror.total(key).await == 4, "the loops go on as well").await;
+}
+
+#[tokio::test]
+async fn a_database_that_crashes_keeps_every_answer_and_what_it_undoes_is_heard_again() {
+    let mut house = House::open_on_own_postgres().await;
+    let counter = house.start(Counter).await;
+    let mirror = house.start(Mirror).await;
+    let key = Uuid::now_v7();
+    let mut answered = 0;
+    for _ in 0..4 {
+        for _ in 0..20 {
+            counter.add(Uuid::now_v7(), key, 1).await.unwrap();
+            answered += 1;
+        }
+        // What the mirror shows now may not be on the disk yet; every answer is.
+        patiently(async || mirror.total(key).await == answered, "it is heard").await;
+        let postgres = house.postgres.as_mut().unwrap();
+        postgres.kill().await;
+        postgres.restart().await.unwrap();
+        patiently(async || counter.bus.high_water().await.is_ok_and(|high| high.unnumbered == 0), "it is back").await;
+        assert_eq!(counter.journalled(key).await, answered, "no answer is taken back");
+    }
+    let high = counter.high_water().await;
+    patiently(async || mirror.cursor().await == (high.last_pos, high.last_hash.to_vec()), "all is heard").await;
+    assert_eq!(mirror.total(key).await, answered, "and heard once");
+    assert_eq!(counter.verify_chain().await, high.last_pos);
 }
 
 #[tokio::test]

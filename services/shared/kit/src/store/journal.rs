@@ -58,7 +58,8 @@ pub async fn append(
     let occurred: Vec<jiff_sqlx::Timestamp> = events.iter().map(|e| e.occurred_at.to_sqlx()).collect();
     let payloads: Vec<Vec<u8>> = events.iter().map(|e| e.payload.clone()).collect();
     let row = sqlx::query!(
-        r#"WITH answered AS (
+        r#"WITH known AS (SELECT key FROM bus.head WHERE key = ANY($20) AND seq > 0 LIMIT 1),
+           answered AS (
              INSERT INTO bus.command (command_id, caller, method, request_hash, response)
              SELECT * FROM UNNEST($13::uuid[], $14::text[], $15::text[], $16::bytea[], $17::bytea[])
              ON CONFLICT DO NOTHING RETURNING 1),
@@ -74,12 +75,13 @@ pub async fn append(
                          $9::int[], $10::timestamptz[], $11::bytea[]) WITH ORDINALITY
                   AS e (event_id, command_id, cause_id, actor, traceparent, key, key_seq, type, schema_ver, occurred_at,
                         payload, nth)
-             -- No event is written before the answers are: they decide whether this is the first run.
-             WHERE (SELECT count(*) FROM answered) = cardinality($13::uuid[])
+             -- No event is written before the answers are: they decide whether this is the first run. Nor one of a key that
+             -- should have been locked, which would break its order and be told as a lost race.
+             WHERE (SELECT count(*) FROM answered) = cardinality($13::uuid[]) AND NOT EXISTS (SELECT FROM known)
              ORDER BY e.nth RETURNING id),
            waiting AS (INSERT INTO bus.unnumbered (id) SELECT id FROM added)
            SELECT (SELECT count(*) FROM answered) AS "answered!",
-                  (SELECT key FROM bus.head WHERE key = ANY($20) AND seq > 0 LIMIT 1) AS known"#,
+                  (SELECT key FROM known) AS known"#,
         &ids,
         &causing_commands as _,
         &causes as _,
@@ -110,11 +112,9 @@ pub async fn append(
 }
 
 /// Gives positions to what has none, at most `limit` at once, and answers with what has one now, in order. `None` where another
-/// replica is at it.
+/// replica is at it, or was a moment ago.
 pub async fn number(connections: &Connections, service: &str, limit: i64) -> Outcome<Option<Vec<Envelope>>> {
     let mut tx = connections.begin().await?;
-    // Whoever numbered between our look and our lock has given these rows a position already: that breaks the rows' uniqueness
-    // below, and is tried again.
     let rows = sqlx::query_as!(
         Unnumbered,
         r#"SELECT n.epoch AS "epoch!", n.last_pos AS "last_pos!", n.last_hash AS "last_hash!", j.id AS "id?",
@@ -149,7 +149,7 @@ pub async fn number(connections: &Connections, service: &str, limit: i64) -> Out
         tx.rollback().await?;
         return Ok(Some(numbered));
     }
-    sqlx::query!(
+    let given = sqlx::query!(
         "WITH given AS (
            INSERT INTO bus.numbered (pos, id, epoch, hash)
            SELECT n.pos, n.id, $4, n.hash FROM UNNEST($1::bigint[], $2::bigint[], $3::bytea[]) AS n (pos, id, hash)),
@@ -163,8 +163,16 @@ pub async fn number(connections: &Connections, service: &str, limit: i64) -> Out
         &hash
     )
     .execute(&mut *tx)
-    .await?;
-    tx.commit().await?;
+    .await;
+    match given {
+        Ok(_) => tx.commit().await?,
+        // Between our look and our lock another replica gave these rows their positions. Nothing of ours stays.
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            tx.rollback().await?;
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    }
     Ok(Some(numbered))
 }
 

@@ -53,6 +53,8 @@ pub fn granted(method: &str) -> Granted {
 /// Servers of the test's own.
 pub struct House {
     pub nats: testkit::Nats,
+    /// Where a test breaks it on purpose; else the databases are on the run's shared server.
+    pub postgres: Option<testkit::Postgres>,
     clock: ClockKind,
     databases: Mutex<BTreeMap<&'static str, String>>,
     listener: Mutex<Option<std::net::TcpListener>>,
@@ -70,6 +72,7 @@ impl House {
         let address = format!("http://{}", listener.local_addr().unwrap());
         Self {
             nats: testkit::fresh_nats().await.unwrap(),
+            postgres: None,
             clock,
             databases: Mutex::default(),
             listener: Mutex::new(Some(listener)),
@@ -77,11 +80,24 @@ impl House {
         }
     }
 
+    /// With a PostgreSQL of the test's own, to be killed and started again.
+    pub async fn open_on_own_postgres() -> Self {
+        Self { postgres: Some(testkit::fresh_postgres().await.unwrap()), ..Self::open().await }
+    }
+
+    async fn fresh_database(&self, name: &str) -> String {
+        let Some(postgres) = &self.postgres else { return testkit::fresh_database(name).await.unwrap() };
+        let pool = PgPool::connect(&postgres.url("postgres")).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
+        pool.close().await;
+        postgres.url(name)
+    }
+
     async fn database<S: Service>(&self) -> String {
         if let Some(url) = self.databases.lock().unwrap().get(S::NAME) {
             return url.clone();
         }
-        let url = testkit::fresh_database(S::NAME).await.unwrap();
+        let url = self.fresh_database(S::NAME).await;
         kit::node::migrate::<S>(&url, &NO_TABLES, self.clock).await.unwrap();
         let pool = PgPool::connect(&url).await.unwrap();
         sqlx::query("CREATE TABLE total (key uuid PRIMARY KEY, total bigint NOT NULL)").execute(&pool).await.unwrap();
@@ -315,6 +331,19 @@ impl Started<Counter> {
                 if total != 2 {
                     return Err(Refusal::forbidden("toy.twice", "不能再次", "not again"));
                 }
+                cx.emit(key, &Counted { amount: 1 });
+                Ok(Counted { amount: total })
+            })
+            .await?;
+        Ok(answer.amount)
+    }
+
+    /// Says something of a key that it does not name before.
+    pub async fn add_unnamed(&self, key: Uuid) -> Result<i64, Refusal> {
+        let answer = self
+            .corridor
+            .command(call(Uuid::now_v7(), "add_unnamed"), Keys::default(), move |unit, cx| {
+                let total = unit.add(key, 1);
                 cx.emit(key, &Counted { amount: 1 });
                 Ok(Counted { amount: total })
             })
