@@ -12,35 +12,32 @@ use uuid::Uuid;
 
 use crate::caller::Call;
 use crate::connections::Connections;
-use crate::context::{Cause, Context, Rules, TimerChange};
+use crate::context::{Context, Rules, TimerChange};
 use crate::refusal::Refusal;
-use crate::seal;
 use crate::service::{Keys, Merge, Service, StoreError, Tx};
 use crate::store::{self, Moment, StoredCommand};
-use crate::tick;
 use crate::unit::Unit;
 
-/// How many commands one commit takes at most.
-const GROUP: usize = 256;
 /// How many commands may wait; one more is refused with `RESOURCE_EXHAUSTED`.
 const QUEUE: usize = 4096;
-/// How many groups are under way at once, in one process.
-const WORKERS: usize = 2;
+/// Every loop looks again after so long, whether it was woken or not.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The stream takes 256 KiB a message with its headers; a larger event would stop everything behind it.
 const LARGEST_EVENT_BYTES: usize = 200 * 1024;
 /// How often a transaction that lost a race is run again.
 const TRIES: u32 = 8;
 
 /// What a command does to the loaded unit; may be run more than once, the last run counts.
-type Decide<S> = Box<
+pub(crate) type Decide<S> = Box<
     dyn Fn(&mut <S as Service>::Unit, &mut Context<<S as Service>::Rules>) -> Result<Vec<u8>, Refusal> + Send + Sync,
 >;
 
-struct Job<S: Service> {
-    call: Call,
-    keys: Keys<S::Needs>,
-    decide: Decide<S>,
-    answer: oneshot::Sender<Result<Vec<u8>, Refusal>>,
+/// A command in the queue, and where its answer goes.
+pub(crate) struct Job<S: Service> {
+    pub call: Call,
+    pub keys: Keys<S::Needs>,
+    pub decide: Decide<S>,
+    pub answer: oneshot::Sender<Result<Vec<u8>, Refusal>>,
 }
 
 /// Wakes the loops of this process after a commit; other processes poll.
@@ -63,7 +60,7 @@ pub(crate) struct Inner<S: Service> {
     /// True where events may wait for a fact that the next commit brings.
     pub waiting: AtomicBool,
     rules: RwLock<Option<Rules<S::Rules>>>,
-    queue: mpsc::Sender<Job<S>>,
+    pub queue: mpsc::Sender<Job<S>>,
     commits: watch::Sender<u64>,
 }
 
@@ -170,22 +167,7 @@ impl<S: Service> Corridor<S> {
             commits,
         };
         let corridor = Self { inner: Arc::new(inner) };
-        let jobs = Arc::new(tokio::sync::Mutex::new(jobs));
-        for _ in 0..WORKERS {
-            let (weak, jobs) = (Arc::downgrade(&corridor.inner), Arc::clone(&jobs));
-            // Its own task: a dropped RPC never drops a future that is inside a transaction.
-            tokio::spawn(async move {
-                let mut group = Vec::with_capacity(GROUP);
-                loop {
-                    // Whatever arrived while the last commits ran goes into this one.
-                    if jobs.lock().await.recv_many(&mut group, GROUP).await == 0 {
-                        return;
-                    }
-                    let Some(inner) = weak.upgrade() else { return };
-                    Self { inner }.run(std::mem::take(&mut group)).await;
-                }
-            });
-        }
+        corridor.take_commands(jobs);
         corridor
     }
 
@@ -217,64 +199,6 @@ impl<S: Service> Corridor<S> {
         Ok(opened.rules)
     }
 
-    /// Decides a command together with whatever else waits, and answers after its commit. A repeat gets the first answer.
-    pub async fn command<M: prost::Message + Default>(
-        &self,
-        call: Call,
-        keys: Keys<S::Needs>,
-        decide: impl Fn(&mut S::Unit, &mut Context<S::Rules>) -> Result<M, Refusal> + Send + Sync + 'static,
-    ) -> Result<M, Refusal> {
-        let (answer, answered) = oneshot::channel();
-        let decide: Decide<S> = Box::new(move |unit, cx| decide(unit, cx).map(|answer| answer.encode_to_vec()));
-        self.inner.queue.try_send(Job { call, keys, decide, answer }).map_err(|_| Refusal::Overloaded)?;
-        let bytes = answered.await.map_err(|_| Refusal::Unavailable("stopping".to_owned()))??;
-        M::decode(bytes.as_slice()).map_err(|error| Refusal::Internal(error.to_string()))
-    }
-
-    async fn run(&self, jobs: Vec<Job<S>>) {
-        // Two commands of one id never share a transaction: the second must find the first one's answer.
-        let mut waves: Vec<Vec<Job<S>>> = Vec::new();
-        let mut seen: BTreeMap<Uuid, usize> = BTreeMap::new();
-        for job in jobs {
-            let wave = seen.entry(job.call.command_id).and_modify(|wave| *wave += 1).or_insert(0);
-            if waves.len() <= *wave {
-                waves.push(Vec::new());
-            }
-            if let Some(wave) = waves.get_mut(*wave) {
-                wave.push(job);
-            }
-        }
-        for wave in waves {
-            let results = self.decide_group(&wave).await;
-            for (job, result) in wave.into_iter().zip(results) {
-                // A caller that went away has no use for the answer; it is stored for its repeat.
-                let _ = job.answer.send(result);
-            }
-        }
-    }
-
-    async fn decide_group(&self, jobs: &[Job<S>]) -> Vec<Result<Vec<u8>, Refusal>> {
-        match self.with_retries(|| self.try_group(jobs)).await {
-            Ok(results) => results,
-            Err(Stopped::Constraint(..) | Stopped::Raced) if jobs.len() > 1 => {
-                // One of them broke a constraint, or keeps losing; alone, each meets only its own.
-                let mut results = Vec::with_capacity(jobs.len());
-                for job in jobs {
-                    let alone = self.with_retries(|| self.try_group(std::slice::from_ref(job))).await;
-                    results.push(match alone {
-                        Ok(mut one) => one.pop().unwrap_or_else(|| Err(Refusal::Internal("no answer".to_owned()))),
-                        Err(stopped) => Err(self.refuse(stopped)),
-                    });
-                }
-                results
-            }
-            Err(stopped) => {
-                let refusal = self.refuse(stopped);
-                jobs.iter().map(|_| Err(refusal.clone())).collect()
-            }
-        }
-    }
-
     /// Runs a transaction again while it only lost a race.
     pub(crate) async fn with_retries<T: Send, F: Future<Output = Result<T, Stopped>> + Send>(
         &self,
@@ -295,7 +219,7 @@ impl<S: Service> Corridor<S> {
         }
     }
 
-    fn refuse(&self, stopped: Stopped) -> Refusal {
+    pub(crate) fn refuse(&self, stopped: Stopped) -> Refusal {
         match stopped {
             Stopped::Raced => Refusal::Unavailable("contended".to_owned()),
             Stopped::NoRules => {
@@ -352,98 +276,6 @@ impl<S: Service> Corridor<S> {
         Ok(rules)
     }
 
-    async fn try_group(&self, jobs: &[Job<S>]) -> Result<Vec<Result<Vec<u8>, Refusal>>, Stopped> {
-        let mut tx = self.inner.work.begin().await?;
-        let result = self.group_in(&mut tx, jobs).await;
-        match result {
-            Ok((results, Some(left))) => {
-                tx.commit().await?;
-                self.committed(left);
-                Ok(results)
-            }
-            Ok((results, None)) => {
-                tx.rollback().await?;
-                Ok(results)
-            }
-            Err(stopped) => {
-                // Explicitly, and before the connection goes back to the pool.
-                let _ = tx.rollback().await;
-                Err(stopped)
-            }
-        }
-    }
-
-    /// What each command is answered, and what is left to do where anything was written.
-    async fn group_in(
-        &self,
-        tx: &mut Tx,
-        jobs: &[Job<S>],
-    ) -> Result<(Vec<Result<Vec<u8>, Refusal>>, Option<Left>), Stopped> {
-        let ids: Vec<Uuid> = jobs.iter().map(|job| job.call.command_id).collect();
-        let (moment, stored) = store::begin(tx, &ids).await?;
-        let stored: BTreeMap<Uuid, StoredCommand> =
-            stored.into_iter().map(|command| (command.command_id, command)).collect();
-        let mut results: Vec<Option<Result<Vec<u8>, Refusal>>> = jobs
-            .iter()
-            .map(|job| stored.get(&job.call.command_id).map(|first| self.repeat(first, &job.call)))
-            .collect();
-        let fresh: Vec<usize> =
-            results.iter().enumerate().filter(|(_, result)| result.is_none()).map(|(index, _)| index).collect();
-        if fresh.is_empty() {
-            return Ok((results.into_iter().flatten().collect(), None));
-        }
-
-        let opened = self.open_at(tx, moment).await?;
-        let mut keys = Keys::<S::Needs>::default();
-        for job in fresh.iter().filter_map(|index| jobs.get(*index)) {
-            keys.heads.extend(job.keys.heads.iter().copied());
-            keys.needs.merge(job.keys.needs.clone());
-        }
-        self.inner.service.widen(tx, &mut keys).await?;
-        let heads = store::lock_known_heads(tx, &keys.heads).await?;
-        self.still_wide(tx, &keys).await?;
-        let mut unit = self.inner.service.load(tx, &keys).await?;
-        let mut commands = Vec::new();
-        let mut context: Option<Context<S::Rules>> = None;
-        for index in fresh {
-            let (Some(job), Some(result)) = (jobs.get(index), results.get_mut(index)) else { continue };
-            let cause = Cause::Command(job.call.clone());
-            let cx = context
-                .get_or_insert_with(|| Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone()));
-            cx.begin(cause);
-            mark(&mut unit);
-            let decided =
-                unpanicked(|| (job.decide)(&mut unit, cx)).unwrap_or_else(|panic| Err(Refusal::Internal(panic)));
-            let decided = decided.and_then(|response| Ok((self.keep(&job.call, &response)?, response)));
-            *result = Some(match decided {
-                Ok((command, response)) => {
-                    commands.push(command);
-                    Ok(response)
-                }
-                Err(refusal) => {
-                    rollback(&mut unit);
-                    cx.forget();
-                    Err(refusal)
-                }
-            });
-        }
-        // A refusal may be the echo of the same command's success elsewhere, a moment ago: then its answer is there by now.
-        let refused: Vec<Uuid> = jobs
-            .iter()
-            .zip(&results)
-            .filter(|(_, result)| matches!(result, Some(Err(refusal)) if *refusal != Refusal::CommandReused))
-            .map(|(job, _)| job.call.command_id)
-            .collect();
-        if !refused.is_empty() && !store::begin(tx, &refused).await?.1.is_empty() {
-            return Err(Stopped::Raced);
-        }
-        let left = match context {
-            Some(cx) if !commands.is_empty() => Some(self.write(tx, &heads, &unit, &cx, &commands).await?),
-            _ => None,
-        };
-        Ok((results.into_iter().flatten().collect(), left))
-    }
-
     /// Writes everything the context collected, with the answers of the commands that were decided, and flushes the unit.
     pub(crate) async fn write(
         &self,
@@ -465,7 +297,7 @@ impl<S: Service> Corridor<S> {
         self.inner.service.flush(tx, unit).await?;
         store::change_timers(tx, &cx.timers).await?;
         store::insert_revoked(tx, cx.revoked.rows()).await?;
-        let soon = cx.now() + tick::LONGEST;
+        let soon = cx.now() + LOOK_AGAIN;
         let timers = cx.timers.values().any(|change| matches!(change, TimerChange::Arm(arm) if arm.due_at <= soon));
         Ok(Left { events: !events.is_empty(), timers, waiting: false })
     }
@@ -489,33 +321,6 @@ impl<S: Service> Corridor<S> {
         let mut again = keys.clone();
         self.inner.service.widen(tx, &mut again).await?;
         if again.heads == keys.heads { Ok(()) } else { Err(Stopped::Raced) }
-    }
-
-    /// An answer as it is kept for whoever repeats the command. It may hold what a person wrote, so a service that seals what it
-    /// stores has its answers sealed, too.
-    pub(crate) fn keep(&self, call: &Call, response: &[u8]) -> Result<StoredCommand, Refusal> {
-        let sealed = |key| seal::seal(key, call.command_id.as_bytes(), response);
-        let kept = self.inner.service.sealing_key().map_or_else(|| Ok(response.to_vec()), sealed);
-        Ok(StoredCommand {
-            command_id: call.command_id,
-            caller: call.granted.caller.account.clone(),
-            method: call.granted.method.clone(),
-            request_hash: call.request_hash.to_vec(),
-            response: kept.map_err(|error| Refusal::Internal(error.to_string()))?,
-        })
-    }
-
-    /// The first answer again, if it is the same command; else a refusal.
-    pub(crate) fn repeat(&self, first: &StoredCommand, call: &Call) -> Result<Vec<u8>, Refusal> {
-        let same = first.request_hash == call.request_hash
-            && first.caller == call.granted.caller.account
-            && first.method == call.granted.method;
-        if !same {
-            return Err(Refusal::CommandReused);
-        }
-        let opened = |key| seal::open(key, first.command_id.as_bytes(), &first.response);
-        let response = self.inner.service.sealing_key().map_or_else(|| Ok(first.response.clone()), opened);
-        response.map_err(|error| Refusal::Internal(error.to_string()))
     }
 
     /// After a commit: the relay numbers, waiting events may have their fact, streams look again.

@@ -1,11 +1,13 @@
 //! The machinery every service stands on: journal, relay, cursors, timers, commands, tokens, doors. It knows no domain word.
 //! `docs/bus.md` tells how the bus works; the author of a service needs [`service::Service`] and little more.
 
+pub mod apply;
 pub mod auth;
 pub mod blob;
 pub mod bundle;
 pub mod caller;
 pub mod clock;
+pub mod commands;
 mod connections;
 pub mod consumer;
 pub mod context;

@@ -9,14 +9,12 @@ use uuid::Uuid;
 
 use crate::clock::{self, ClockGuard};
 use crate::context::{Cause, Context};
-use crate::corridor::{Corridor, Left, Stopped, mark, rollback, union, unpanicked};
+use crate::corridor::{Corridor, LOOK_AGAIN, Left, Stopped, mark, rollback, union, unpanicked};
 use crate::service::{Failed, FiredTimer, Service};
 use crate::{metrics, store};
 
 /// How many due keys one sweep takes.
 const SWEEP: i64 = 200;
-/// The longest sleep; timers armed by another replica are found at the latest then.
-pub(crate) const LONGEST: Duration = Duration::from_secs(1);
 /// How long a timer rests that could not be decided.
 const REST: Duration = Duration::from_secs(30);
 
@@ -29,7 +27,7 @@ impl<S: Service> Corridor<S> {
             if !self.time_is_trusted(&mut guard).await {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = tokio::time::sleep(LONGEST) => continue,
+                    () = tokio::time::sleep(LOOK_AGAIN) => continue,
                 }
             }
             resting.retain(|_, since| since.elapsed() < REST);
@@ -47,7 +45,7 @@ impl<S: Service> Corridor<S> {
                     }
                     tokio::select! {
                         () = stop.cancelled() => return,
-                        () = tokio::time::sleep(LONGEST) => continue,
+                        () = tokio::time::sleep(LOOK_AGAIN) => continue,
                     }
                 }
             }
@@ -57,9 +55,9 @@ impl<S: Service> Corridor<S> {
             let sleep = match self.next_due(&skip).await {
                 Ok((now, Some(due))) => {
                     let wait = u64::try_from(due.duration_since(now).as_millis()).unwrap_or(0);
-                    Duration::from_millis(wait.max(5)).min(LONGEST)
+                    Duration::from_millis(wait.max(5)).min(LOOK_AGAIN)
                 }
-                _ => LONGEST,
+                _ => LOOK_AGAIN,
             };
             tokio::select! {
                 () = stop.cancelled() => return,
