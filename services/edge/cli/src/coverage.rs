@@ -169,6 +169,7 @@ const WRONG: &[&str] = &[
     "case confirm-text JS-2026-000001 --body x --body-file y",
     "work-order reassign JS-2026-000001/HB",
     "work-order settle-follow-up JS-2026-000001/WL --reason item-not-listed --item PI018",
+    "work-order settle-follow-up JS-2026-000001/WL --reason case-ended",
     "account disable",
     "account new-key",
     "account register-key ZF.handler",

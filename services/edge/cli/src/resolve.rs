@@ -114,17 +114,17 @@ pub async fn operation_id(session: &Session, name: &str) -> Result<String, Failu
     one(name, fitting.into_iter().map(|operation| operation.operation_id))
 }
 
-/// The operation whose follow-ups of a case cannot be sent: by its UUID, or the one that the centre's open tasks name.
-pub async fn waiting_operation(session: &Session, case_id: &str, named: Option<&str>) -> Result<String, Failure> {
-    if let Some(named) = named {
-        return Ok(named.to_owned());
-    }
+/// The operation that left a case a follow-up which cannot be sent, as the centre's open tasks name it; `name` is what a
+/// person typed.
+pub async fn waiting_operation(session: &Session, name: &str, case_id: &str) -> Result<String, Failure> {
     let centre = &session.centre;
     let request =
         ListOpenTasksRequest { case_id: case_id.to_owned(), page_size: 200, ..ListOpenTasksRequest::default() };
     let page = centre.read(|| client::call!(centre.assignment().list_open_tasks(request.clone()))).await?;
     let waiting = page.tasks.into_iter().filter(|task| task.task_code == "follow_up.dispatch");
-    one(case_id, waiting.map(|task| task.reference_id))
+    // One operation may have left something to several units, each a task.
+    let operations: BTreeSet<String> = waiting.map(|task| task.reference_id).collect();
+    one(name, operations)
 }
 
 /// A call-back: by its UUID, or the one of a case that waits to be made or decided.

@@ -172,6 +172,9 @@ async fn until_done(house: &House, line: &str) -> String {
 
 /// What is read less often: the audit, the calendar, the reply, the rounds behind the rates, precedents.
 async fn lists_say_what_is_behind_a_case(house: &House, case: &str) {
+    let settle = format!("work-order settle-follow-up {case}/ZF --reason not-needed --as centre.coordinator");
+    let nothing = said(house, &settle).await;
+    assert!(nothing.code == Some(1) && nothing.stderr.contains(&format!("没有找到 {case}/ZF")), "{nothing:?}");
     for (line, expected) in [
         (format!("case reveals --case {case} --as centre.administrator"), format!("{case}  回访")),
         // The case is closed, and what its reply came to is still known.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{CaseArg, CitationArgs, LimitArg};
-use crate::choice::{Choice, choice};
+use crate::choice::{Choice, choice, choice_but};
 
 /// `diagnosis …`
 #[derive(Debug, Clone, Subcommand)]
@@ -205,7 +205,7 @@ pub enum WorkOrderCommand {
         /// Whose: the case and the unit it was meant for, e.g. JS-2026-000123/WL
         follow_up: String,
         /// Why
-        #[arg(long, value_parser = choice("xiezhi.assignment.v1.SettlingReason"))]
+        #[arg(long, value_parser = choice_but("xiezhi.assignment.v1.SettlingReason", &["case-linked", "case-ended"]))]
         reason: Choice,
         /// The operation that left it, its UUID; the one that waits where it is left out
         #[arg(long)]

@@ -24,9 +24,13 @@ pub async fn settle(
     };
     let centre = &session.centre;
     let case_id = resolve::case_id(session, case).await?;
+    let operation_id = match operation {
+        Some(operation_id) => operation_id,
+        None => resolve::waiting_operation(session, follow_up, &case_id).await?,
+    };
     let request = assignment::SettleFollowUpRequest {
         command_id: String::new(),
-        operation_id: resolve::waiting_operation(session, &case_id, operation.as_deref()).await?,
+        operation_id,
         case_id,
         unit_code: unit.to_owned(),
         reason,

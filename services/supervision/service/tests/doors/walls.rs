@@ -116,6 +116,17 @@ async fn read_by(
     (timeline, house.door.list_clocks(by(who, request)).await.unwrap().into_inner())
 }
 
+/// A case that ZF leads and HB supports.
+async fn shared_case(house: &House) -> Uuid {
+    let case = Uuid::now_v7();
+    house.intake.say(case, registered(case, 1, "2026-03-02 09:00")).await;
+    house.intake.say(case, accepted(case, 1, "2026-03-02 10:00")).await;
+    house.assignment.say(case, dispatched(case, 1, "ZF", Role::Lead, "2026-03-02 10:01")).await;
+    house.assignment.say(case, dispatched(case, 2, "HB", Role::Support, "2026-03-02 10:01")).await;
+    house.heard().await;
+    case
+}
+
 /// True where this stands anywhere in an answer.
 fn says(answer: &impl prost::Message, words: &str) -> bool {
     answer.encode_to_vec().windows(words.len()).any(|part| part == words.as_bytes())
@@ -124,12 +135,7 @@ fn says(answer: &impl prost::Message, words: &str) -> bool {
 #[tokio::test]
 async fn what_a_unit_must_answer_is_nothing_to_those_who_share_the_case() {
     let house = House::at("2026-03-02 10:05").await;
-    let case = Uuid::now_v7();
-    house.intake.say(case, registered(case, 1, "2026-03-02 09:00")).await;
-    house.intake.say(case, accepted(case, 1, "2026-03-02 10:00")).await;
-    house.assignment.say(case, dispatched(case, 1, "ZF", Role::Lead, "2026-03-02 10:01")).await;
-    house.assignment.say(case, dispatched(case, 2, "HB", Role::Support, "2026-03-02 10:01")).await;
-    house.heard().await;
+    let case = shared_case(&house).await;
     let (zf, hb) = (department("ZF"), department("HB"));
     let (mut waited, mut was_late, mut answered) = (false, false, false);
     // Past the ladder's last rung, past the answer's own due date, and past the answer itself.
@@ -186,12 +192,7 @@ async fn what_a_unit_must_answer_is_nothing_to_those_who_share_the_case() {
 #[tokio::test]
 async fn nobody_extends_an_answer_it_is_not_told_of() {
     let house = House::at("2026-03-02 10:05").await;
-    let case = Uuid::now_v7();
-    house.intake.say(case, registered(case, 1, "2026-03-02 09:00")).await;
-    house.intake.say(case, accepted(case, 1, "2026-03-02 10:00")).await;
-    house.assignment.say(case, dispatched(case, 1, "ZF", Role::Lead, "2026-03-02 10:01")).await;
-    house.assignment.say(case, dispatched(case, 2, "HB", Role::Support, "2026-03-02 10:01")).await;
-    house.heard().await;
+    let case = shared_case(&house).await;
     house.turn("2026-03-06 12:00").await;
     let clocks = house.clocks(case).await;
     let is_asked = |view: &&proto::ClockView| {
