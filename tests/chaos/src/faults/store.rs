@@ -1,0 +1,140 @@
+//! Faults of what PostgreSQL has stored.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use client::call;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
+use xiezhi_proto::bus::v1::{DecideParkedRequest, ListParkedRequest, ParkedDecision};
+
+use super::{Thrower, Told, last};
+use crate::centre::{Replica, SERVICES};
+use crate::random::Chance;
+
+impl Thrower {
+    /// 22: an event that nobody can read, one of an unknown type, and a good one of the same case behind each. Then a person
+    /// decides about what waits.
+    pub(super) async fn poison(&self, chance: &mut Chance, lasts: Duration) -> Told {
+        let key = Uuid::from_u128(u128::from(chance.next()) << 64 | u128::from(chance.next()));
+        let mut store = self.store("intake").await?;
+        let unknown = "xiezhi.intake.v1.CaseRemembered";
+        let unreadable = "xiezhi.intake.v1.CaseAccepted";
+        for (sequence, (name, payload)) in
+            [(unknown, b"?"), (unreadable, b"\xff"), (unknown, b"!")].into_iter().enumerate()
+        {
+            let mut tx = store.begin().await?;
+            sqlx::query(
+                "WITH head AS (
+                   INSERT INTO bus.head (key, seq) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET seq = $2 RETURNING seq
+                 ), row AS (
+                   INSERT INTO bus.journal (event_id, actor, key, key_seq, type, schema_ver, occurred_at, payload)
+                   SELECT $3, 'chaos', $1, seq, $4, 1, bus.now(), $5 FROM head RETURNING id
+                 )
+                 INSERT INTO bus.unnumbered (id) SELECT id FROM row",
+            )
+            .bind(key)
+            .bind(i64::try_from(sequence + 1)?)
+            .bind(Uuid::now_v7())
+            .bind(name)
+            .bind(payload.as_slice())
+            .execute(&mut *tx)
+            .await?;
+            tx.commit().await?;
+        }
+        last(lasts).await;
+        let decided = self.skip_parked(key).await?;
+        ensure!(decided > 0, "nobody parked an event that cannot be read");
+        Ok(format!("{decided} events waited for a person, who let them go"))
+    }
+
+    /// Until nothing of this key waits any more; what waited behind is tried again by itself.
+    async fn skip_parked(&self, key: Uuid) -> anyhow::Result<usize> {
+        let operator = self.people.at("operator")?;
+        let mut decided = 0;
+        for service in ["assignment", "supervision", "evaluation", "scheduling"] {
+            for _ in 0..100 {
+                let request =
+                    ListParkedRequest { service: service.to_owned(), page_size: 500, ..ListParkedRequest::default() };
+                let parked = operator.read(|| call!(operator.bus(service).list_parked(request.clone()))).await?.parked;
+                let ours = parked.into_iter().filter(|event| event.keys.contains(&key.to_string()));
+                let Some(event) = ours.min_by_key(|event| event.pos) else { break };
+                let request = DecideParkedRequest {
+                    service: service.to_owned(),
+                    consumer: event.consumer.clone(),
+                    producer: event.producer.clone(),
+                    epoch: event.epoch,
+                    pos: event.pos,
+                    decision: ParkedDecision::Skip.into(),
+                    why: "混沌试验 / chaos".to_owned(),
+                };
+                // Somebody else may have tried it again meanwhile; then it is looked for again.
+                let done = operator.read(|| call!(operator.bus(service).decide_parked(request.clone()))).await;
+                decided += usize::from(done.is_ok());
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        Ok(decided)
+    }
+
+    /// 27 and 28: a service's database goes back to what it was some seconds ago. Where it had said more meanwhile, its fence
+    /// trips, and the operator has it recovered from the stream.
+    pub(super) async fn restore(&self, chance: &mut Chance, lasts: Duration, producer: bool) -> Told {
+        let _ = (chance, lasts, producer);
+        anyhow::bail!("not thrown yet")
+    }
+
+    /// 39: somebody who owns the database changes an old row; a verification must name it. Then it is put back.
+    pub(super) async fn tamper(&self, chance: &mut Chance) -> Told {
+        let service = chance.pick(&SERVICES).copied().context("no service")?;
+        let mut store = self.store(service).await?;
+        let (last_pos,): (i64,) = sqlx::query_as("SELECT last_pos FROM bus.node").fetch_one(&mut store).await?;
+        ensure!(last_pos > 1, "{service} has said nothing yet");
+        let pos = i64::try_from(chance.between(1, u64::try_from(last_pos)? - 1))?;
+        let (id, payload): (i64, Vec<u8>) =
+            sqlx::query_as("SELECT j.id, j.payload FROM bus.journal j JOIN bus.numbered n USING (id) WHERE n.pos = $1")
+                .bind(pos)
+                .fetch_one(&mut store)
+                .await?;
+        let mut forged = payload.clone();
+        forged.push(0);
+        write_behind_its_back(&mut store, id, &forged).await?;
+        let operator = self.people.at("operator")?;
+        let options = client::verify::Options { most_asked: 10, ..client::verify::Options::default() };
+        let report = client::verify::verify(&operator, &options).await;
+        write_behind_its_back(&mut store, id, &payload).await?;
+        let named = report?.checks.into_iter().flat_map(|check| check.violations).any(|violation| {
+            matches!(&violation, client::verify::Violation::HashDiffers { service: of, pos: at } if of == service && *at == pos)
+        });
+        if !named {
+            self.people.history.broke(format!("N2: row {pos} of {service} was changed and nobody names it"));
+        }
+        Ok(format!("{service}: row {pos} changed, named and put back"))
+    }
+
+    async fn store(&self, service: &str) -> anyhow::Result<PgConnection> {
+        Ok(PgConnection::connect(&self.centre.admin_url(&format!("xiezhi_{service}"))).await?)
+    }
+
+    /// Holds a service down.
+    pub(super) async fn down(&self, service: &str) {
+        self.centre.of_service(service).for_each(Replica::kill);
+        // Its sessions end with it, though not at once.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+
+    /// Wants a service back.
+    pub(super) fn up(&self, service: &str) {
+        self.centre.of_service(service).for_each(|replica| replica.wanted.store(true, Ordering::SeqCst));
+    }
+}
+
+/// As the owner of everything, past every trigger.
+async fn write_behind_its_back(store: &mut PgConnection, id: i64, payload: &[u8]) -> anyhow::Result<()> {
+    let mut tx = store.begin().await?;
+    sqlx::raw_sql(AssertSqlSafe("SET LOCAL session_replication_role = replica".to_owned())).execute(&mut *tx).await?;
+    sqlx::query("UPDATE bus.journal SET payload = $2 WHERE id = $1").bind(id).bind(payload).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
+}

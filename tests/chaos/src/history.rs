@@ -1,0 +1,215 @@
+//! What the clients themselves know: every command they sent and every answer they got, in a file of JSON lines.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+/// A command as it was sent, so that it can be sent again.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// Who sent it.
+    pub account: String,
+    /// The door, e.g. `/xiezhi.intake.v1.CaseService/RegisterCase`.
+    pub path: &'static str,
+    /// Its id.
+    pub command_id: Uuid,
+    /// The request.
+    pub request: Vec<u8>,
+}
+
+impl Command {
+    /// The service it is meant for.
+    #[must_use]
+    pub fn service(&self) -> &'static str {
+        self.path.trim_start_matches("/xiezhi.").split('.').next().unwrap_or_default()
+    }
+
+    /// The door's name alone.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// How a command ended, as its client saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It was carried out, and this is the answer.
+    Done(Vec<u8>),
+    /// It was refused for good, for this reason.
+    Refused(String),
+    /// Nobody answered in time: it may have been carried out.
+    Unknown(String),
+}
+
+/// One line of the file.
+#[derive(Serialize)]
+struct Line<'a> {
+    at_ms: u128,
+    what: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    account: &'a str,
+    command: &'a str,
+    command_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    tries: u32,
+}
+
+/// The history of all clients of a run.
+#[derive(Debug)]
+pub struct History {
+    began: Instant,
+    file: Mutex<std::io::BufWriter<std::fs::File>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    done: Vec<(Command, Vec<u8>)>,
+    refused_late: Vec<Command>,
+    unknown: u64,
+    refused: BTreeMap<String, u64>,
+    by_name: BTreeMap<&'static str, u64>,
+    broken: Vec<String>,
+    secrets: HashSet<String>,
+}
+
+impl History {
+    /// A history in a new file.
+    pub fn create(file: &Path) -> anyhow::Result<Self> {
+        let file = std::io::BufWriter::new(std::fs::File::create(file)?);
+        Ok(Self { began: Instant::now(), file: Mutex::new(file), known: Mutex::default() })
+    }
+
+    /// A command is about to be sent.
+    pub fn sent(&self, command: &Command) {
+        self.line(command, "sent", Some(hex::encode(&command.request)), None, None, 0);
+    }
+
+    /// A command has ended; it was sent so many times, and before the last time perhaps without an answer.
+    pub fn ended(&self, command: &Command, ending: &Ending, tries: u32) {
+        let mut known = self.known();
+        match ending {
+            Ending::Done(answer) => {
+                *known.by_name.entry(command.name()).or_default() += 1;
+                known.done.push((command.clone(), answer.clone()));
+            }
+            Ending::Refused(reason) => {
+                *known.refused.entry(format!("{} {reason}", command.name())).or_default() += 1;
+                if tries > 1 {
+                    known.refused_late.push(command.clone());
+                }
+            }
+            Ending::Unknown(_) => known.unknown += 1,
+        }
+        drop(known);
+        match ending {
+            Ending::Done(answer) => self.line(command, "done", None, Some(hex::encode(answer)), None, tries),
+            Ending::Refused(reason) => self.line(command, "refused", None, None, Some(reason), tries),
+            Ending::Unknown(reason) => self.line(command, "unknown", None, None, Some(reason), tries),
+        }
+    }
+
+    /// A client saw something that must never be.
+    pub fn broke(&self, what: String) {
+        self.known().broken.push(what);
+    }
+
+    /// A word that belongs into the vault and nowhere else.
+    pub fn secret(&self, word: &str) {
+        self.known().secrets.insert(word.to_owned());
+    }
+
+    /// What clients saw that must never be.
+    #[must_use]
+    pub fn broken(&self) -> Vec<String> {
+        self.known().broken.clone()
+    }
+
+    /// Every word that belongs into the vault.
+    #[must_use]
+    pub fn secrets(&self) -> HashSet<String> {
+        self.known().secrets.clone()
+    }
+
+    /// Every command that was answered, with its answer.
+    #[must_use]
+    pub fn done(&self) -> Vec<(Command, Vec<u8>)> {
+        self.known().done.clone()
+    }
+
+    /// Commands that were refused in the end, after tries whose answer never came.
+    #[must_use]
+    pub fn refused_late(&self) -> Vec<Command> {
+        self.known().refused_late.clone()
+    }
+
+    /// How many commands were answered, by name.
+    #[must_use]
+    pub fn by_name(&self) -> BTreeMap<&'static str, u64> {
+        self.known().by_name.clone()
+    }
+
+    /// How many commands were refused, by name and reason.
+    #[must_use]
+    pub fn refused(&self) -> BTreeMap<String, u64> {
+        self.known().refused.clone()
+    }
+
+    /// How many commands nobody answered.
+    #[must_use]
+    pub fn unknown(&self) -> u64 {
+        self.known().unknown
+    }
+
+    /// How many commands were answered.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.known().done.len()
+    }
+
+    /// Writes what is still in memory.
+    pub fn flush(&self) {
+        let _ = self.file.lock().unwrap_or_else(PoisonError::into_inner).flush();
+    }
+
+    fn line(
+        &self,
+        command: &Command,
+        what: &str,
+        request: Option<String>,
+        answer: Option<String>,
+        reason: Option<&str>,
+        tries: u32,
+    ) {
+        let line = Line {
+            at_ms: self.began.elapsed().as_millis(),
+            what,
+            account: if what == "sent" { &command.account } else { "" },
+            command: command.name(),
+            command_id: command.command_id,
+            request,
+            answer,
+            reason,
+            tries,
+        };
+        if let Ok(text) = serde_json::to_string(&line) {
+            // A history that cannot be written any more is missed at the end, not in the middle of a fault.
+            let _ = writeln!(self.file.lock().unwrap_or_else(PoisonError::into_inner), "{text}");
+        }
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
