@@ -14,7 +14,7 @@ use vocab::CaseId;
 /// Where a page of a timeline ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimelineKey {
-    /// When it happened.
+    /// When it happened, or what its service said before where that was later.
     pub at: Timestamp,
     /// Who said it.
     pub service: String,
@@ -27,6 +27,8 @@ pub struct TimelineKey {
 pub struct Happened {
     /// Where it stands in the timeline.
     pub key: TimelineKey,
+    /// When it happened.
+    pub occurred_at: Timestamp,
     /// The producer's epoch; 0 for our own.
     pub epoch: i32,
     /// Its id.
@@ -43,7 +45,8 @@ pub struct Happened {
     pub payload: Vec<u8>,
 }
 
-/// What happened to a case, in the order of time: what was heard, and what supervision itself said.
+/// What happened to a case, in the order of time: what was heard, and what supervision itself said. What one service said stays
+/// in the order of its journal: a decision that waited for the one before may have begun earlier.
 pub async fn timeline(
     tx: &mut Tx,
     case: Uuid,
@@ -51,26 +54,24 @@ pub async fn timeline(
     limit: i64,
 ) -> Result<Vec<Happened>, Refusal> {
     let rows = sqlx::query!(
-        r#"SELECT occurred_at AS "occurred_at!: jiff_sqlx::Timestamp", service AS "service!", epoch AS "epoch!", pos AS "pos!",
+        r#"SELECT occurred_at AS "occurred_at!: jiff_sqlx::Timestamp", shown_at AS "shown_at!: jiff_sqlx::Timestamp",
+                  service AS "service!", epoch AS "epoch!", pos AS "pos!",
                   event_id AS "event_id!", type AS "type_name!", recorded_at AS "recorded_at!: jiff_sqlx::Timestamp",
                   actor AS "actor!", traceparent AS "traceparent?", payload AS "payload!"
            FROM (
-             (SELECT occurred_at, service, epoch, pos, event_id, type, recorded_at, actor, traceparent, payload
-              FROM timeline
-              WHERE case_id = $1
-                AND ($2::timestamptz IS NULL OR (occurred_at, service, pos) > ($2, $3, $4))
-              ORDER BY occurred_at, service, pos
-              LIMIT $5)
+             SELECT occurred_at, max(occurred_at) OVER (PARTITION BY service ORDER BY epoch, pos) AS shown_at,
+                    service, epoch, pos, event_id, type, recorded_at, actor, traceparent, payload
+             FROM timeline
+             WHERE case_id = $1
              UNION ALL
-             (SELECT occurred_at, 'supervision', 0, id, event_id, type, recorded_at, actor, traceparent, payload
-              FROM bus.journal
-              WHERE key = $1
-                AND EXISTS (SELECT FROM case_file f WHERE f.id = $1)
-                AND ($2::timestamptz IS NULL OR (occurred_at, 'supervision', id) > ($2, $3, $4))
-              ORDER BY occurred_at, id
-              LIMIT $5)
+             SELECT occurred_at, max(occurred_at) OVER (ORDER BY key_seq) AS shown_at,
+                    'supervision', 0, id, event_id, type, recorded_at, actor, traceparent, payload
+             FROM bus.journal
+             WHERE key = $1
+               AND EXISTS (SELECT FROM case_file f WHERE f.id = $1)
            ) AS happened
-           ORDER BY occurred_at, service, pos
+           WHERE $2::timestamptz IS NULL OR (shown_at, service, pos) > ($2, $3, $4)
+           ORDER BY shown_at, service, pos
            LIMIT $5"#,
         case,
         after.map(|key| key.at.to_sqlx()) as _,
@@ -84,7 +85,8 @@ pub async fn timeline(
     Ok(rows
         .into_iter()
         .map(|row| Happened {
-            key: TimelineKey { at: row.occurred_at.to_jiff(), service: row.service, pos: row.pos },
+            key: TimelineKey { at: row.shown_at.to_jiff(), service: row.service, pos: row.pos },
+            occurred_at: row.occurred_at.to_jiff(),
             epoch: row.epoch,
             event_id: row.event_id,
             type_name: row.type_name,

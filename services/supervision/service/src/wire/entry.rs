@@ -40,7 +40,7 @@ fn entry(row: Happened, told: Told) -> proto::TimelineEntry {
     proto::TimelineEntry {
         code: code.to_owned(),
         service: row.key.service,
-        at: Some(to_proto_time(row.key.at)),
+        at: Some(to_proto_time(row.occurred_at)),
         recorded_at: Some(to_proto_time(row.recorded_at)),
         actor: row.actor,
         unit_codes: told.units,
