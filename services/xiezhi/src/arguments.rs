@@ -132,6 +132,14 @@ pub enum BenchCommand {
     Pipeline(PipelineArguments),
     /// 一件一件登记, 到督查与评价为止 / one case at a time, from the counter to supervision and evaluation
     Latency(LatencyArguments),
+    /// 静止与全速时占用多少内存 / how much memory a centre holds, at rest and at full speed
+    Memory(MemoryArguments),
+    /// 百万期限待发, 千个同时到期, 迟到多少 / how late deadlines fire: a million armed, a thousand due at one moment
+    Timers(TimersArguments),
+    /// 存量增加五十倍, 成本增加多少 / what a case, a look at the clocks and a page cost with fifty times the stored cases
+    Growth(GrowthArguments),
+    /// 清空考核评价, 由日志重建 / how fast evaluation's memory is made again from the journals
+    Replay(ReplayArguments),
 }
 
 /// `xiezhi bench pipeline`.
@@ -163,7 +171,109 @@ pub struct LatencyArguments {
     /// 件数 / how many cases are counted
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub cases: u32,
+    /// 20% 与 50% 负荷各测多少秒, 0 为不测 / how long the loads of 20 % and 50 % last, in seconds each; 0 leaves them out
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=3600))]
+    pub seconds: u32,
+    /// 每秒多少件为饱和, 不给则先全速测出 / cases a second at saturation; measured at full speed first if left out
+    #[arg(long, value_name = "CASES_PER_S", value_parser = rate)]
+    pub saturation: Option<f64>,
+    /// 测饱和速度用多少件 / how many cases the measurement of saturation takes
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub saturating_cases: u32,
+    /// 登记用的连接数, 也是全速时的调用方数 / how many connections register; at full speed each is a caller
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub clients: u32,
     /// 县级规则包, 未指定 --data 时用 / the county pack of a centre of its own, where no --data is given
     #[arg(long, value_name = "DIR")]
     pub pack: Option<PathBuf>,
+}
+
+/// `xiezhi bench memory`.
+#[derive(Debug, Clone, Args)]
+pub struct MemoryArguments {
+    /// 负荷件数 / how many cases the load is
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub cases: u32,
+    /// 同时登记的调用方 / how many callers register at once
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub clients: u32,
+    /// 静止多少秒后才算空闲 / how many seconds of rest come before it counts as idle
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=3600))]
+    pub settle: u32,
+    /// 县级规则包 / the county pack to put in force
+    #[arg(long, value_name = "DIR")]
+    pub pack: Option<PathBuf>,
+}
+
+/// `xiezhi bench timers`.
+#[derive(Debug, Clone, Args)]
+pub struct TimersArguments {
+    /// 待发的期限数 / how many timers are armed, those that come due included
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(3..=5_000_000))]
+    pub armed: u32,
+    /// 同时到期的个数 / how many of them come due at one moment
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub due: u32,
+    /// 县级规则包 / the county pack to put in force
+    #[arg(long, value_name = "DIR")]
+    pub pack: Option<PathBuf>,
+}
+
+/// `xiezhi bench growth`.
+#[derive(Debug, Clone, Args)]
+pub struct GrowthArguments {
+    /// 先存多少已结案件 / how many closed cases are stored at first
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
+    pub small: u32,
+    /// 再存到多少 / how many are stored then
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(2..=9_000_000))]
+    pub large: u32,
+    /// 每轮全速登记的件数 / how many cases each round at full speed registers
+    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub cases: u32,
+    /// 每种存量的轮数, 结果取中位数 / how many rounds with each; the medians count
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// 逐件登记的件数 / how many cases are registered one at a time
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub single: u32,
+    /// 每种查询的次数 / how often each list and each clock is read
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub reads: u32,
+    /// 同时登记的调用方 / how many callers register at once
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub clients: u32,
+    /// 县级规则包 / the county pack to put in force
+    #[arg(long, value_name = "DIR")]
+    pub pack: Option<PathBuf>,
+}
+
+/// `xiezhi bench replay`.
+#[derive(Debug, Clone, Args)]
+pub struct ReplayArguments {
+    /// 重建的件数 / how many cases are told again
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub cases: u32,
+    /// 轮数, 结果取中位数 / how many rounds; the medians count
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// 登记时的调用方 / how many callers register them at once
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub clients: u32,
+    /// 每次测数据库极限的秒数 / how long each run of the store's limit lasts, in seconds
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub seconds: u32,
+    /// 县级规则包 / the county pack to put in force
+    #[arg(long, value_name = "DIR")]
+    pub pack: Option<PathBuf>,
+}
+
+/// A rate a measurement can be made at.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| format!("{text} 不是数字 / is no number"))?;
+    if rate.is_finite() && rate > 0.0 && rate <= 1_000_000.0 {
+        Ok(rate)
+    } else {
+        Err(format!("{text} 应大于 0 / must be above 0 and at most a million"))
+    }
 }

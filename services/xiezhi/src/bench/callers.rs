@@ -23,7 +23,8 @@ const REGIONS: [&str; 7] = ["330421001", "330421002", "330421003", "330421102", 
 /// That unit.
 pub const UNIT: &str = "ZF";
 const CLERK: &str = "centre.window1";
-const HANDLER: &str = "ZF.handler";
+/// Who answers for it.
+pub const HANDLER: &str = "ZF.handler";
 const OPERATOR: &str = "operator";
 /// Whoever looks through the journals of a whole measurement asks for much at once.
 const LONG_CALL: Duration = Duration::from_secs(600);
@@ -118,6 +119,28 @@ impl Callers {
             receipts.extend(done??);
         }
         Ok(receipts)
+    }
+
+    /// Registers cases at these moments from now, the first with this number, whether or not earlier ones are answered. Each
+    /// counts from the moment at which it was to be sent, so a sender that comes late hides nothing. Answers with the first
+    /// number that was not used.
+    pub async fn register_at(&self, first: u32, moments: &[Duration]) -> anyhow::Result<(Vec<Receipt>, u32)> {
+        let mut callers = JoinSet::new();
+        let (began, mut number) = (Instant::now(), first);
+        for (clerk, after) in self.clerks.iter().cycle().zip(moments) {
+            let (clerk, at, today) = (clerk.clone(), began + *after, self.today);
+            tokio::time::sleep_until(at.into()).await;
+            callers.spawn(async move {
+                let receipt = register(&clerk, number, today).await?;
+                anyhow::Ok(Receipt { began: at, ..receipt })
+            });
+            number += 1;
+        }
+        let mut receipts = Vec::with_capacity(moments.len());
+        while let Some(done) = callers.join_next().await {
+            receipts.push(done??);
+        }
+        Ok((receipts, number))
     }
 }
 

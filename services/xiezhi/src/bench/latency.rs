@@ -1,6 +1,7 @@
-//! `xiezhi bench latency`: how long one case takes from the counter to the unit's desk and to the projections, one at a time,
-//! seen from outside.
+//! `xiezhi bench latency`: how long a case takes from the counter to the unit's desk and to the projections, one at a time and
+//! under a steady load, seen from outside.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use xiezhi_proto::bus::v1::ListCursorsRequest;
 use super::Progress;
 use super::callers::{Callers, UNIT};
 use super::figures::Spread;
+use super::load::{Loaded, Loads};
 use super::machine::{Note, PROFILE, note_on_build};
 use super::private::Private;
 use super::watch::PROJECTORS;
@@ -25,7 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often cursors are read. Nothing else goes on, so they may be read often.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
-/// What one case at a time takes.
+/// At which shares of saturation receipts, and whole ways, are judged.
+const RECEIPTS_AT: f64 = 0.2;
+const WHOLE_WAY_AT: f64 = 0.5;
+
+/// What one case at a time takes, and what cases take under a load.
 #[derive(Debug, Clone, Serialize)]
 struct Document {
     cases: u32,
@@ -36,6 +42,13 @@ struct Document {
     dispatch: Spread,
     supervision: Spread,
     evaluation: Spread,
+    /// Cases a second at full speed until everybody has heard everything, or what was given for it.
+    saturation_cases_per_s: Option<f64>,
+    /// From a case's arrival to its receipt, at 20 % of saturation.
+    receipt_p99_at_20_ms: Option<f64>,
+    /// From a case's arrival until supervision and evaluation have projected it, at 50 % of saturation.
+    end_to_end_p99_at_50_ms: Option<f64>,
+    loads: Vec<Loaded>,
     profile: &'static str,
     notes: Vec<Note>,
 }
@@ -44,7 +57,7 @@ struct Document {
 pub async fn run(arguments: &LatencyArguments, options: &cli::Options) -> anyhow::Result<()> {
     let progress = Progress::new();
     let document = match &options.data {
-        Some(data) => measure(arguments.cases, data, progress).await?,
+        Some(data) => measure(arguments, data, progress).await?,
         None => {
             if options.names_a_centre() {
                 progress.say(
@@ -54,18 +67,61 @@ pub async fn run(arguments: &LatencyArguments, options: &cli::Options) -> anyhow
             }
             progress.say("启动一个临时中心", "starting a centre for the measurement");
             let centre = Private::start(arguments.pack.as_deref()).await?;
-            measure(arguments.cases, &centre.data(), progress).await?
+            measure(arguments, &centre.data(), progress).await?
         }
     };
     super::print(options.output, &document, &document.table())
 }
 
-async fn measure(cases: u32, data: &Path, progress: Progress) -> anyhow::Result<Document> {
-    let callers = Callers::connect(data, 1).await?;
-    let mut orders = callers.handler.orders_after(UNIT, latest(&callers.handler).await?);
+async fn measure(arguments: &LatencyArguments, data: &Path, progress: Progress) -> anyhow::Result<Document> {
+    let cases = arguments.cases;
+    let callers = Callers::connect(data, arguments.clients).await?;
+    let from = latest(&callers.handler).await?;
     progress.say("逐件登记", "registering, one at a time");
+    let times = one_at_a_time(&callers, 0..cases + WARM_UP, from, WARM_UP).await?;
+    let mut loads = Loads { callers: &callers, progress, next: cases + WARM_UP };
+    let (saturation, loaded) = under_load(&mut loads, arguments).await?;
+    let at = |share: f64| loaded.iter().find(|load| load.share == share);
+    Ok(Document {
+        cases,
+        projected: Spread::of(times.both)?,
+        receipt: Spread::of(times.receipt)?,
+        dispatch: Spread::of(times.dispatch)?,
+        supervision: Spread::of(times.supervision)?,
+        evaluation: Spread::of(times.evaluation)?,
+        saturation_cases_per_s: saturation,
+        receipt_p99_at_20_ms: at(RECEIPTS_AT).map(|load| load.receipt.p99_ms),
+        end_to_end_p99_at_50_ms: at(WHOLE_WAY_AT).map(|load| load.projected.p99_ms),
+        loads: loaded,
+        profile: PROFILE,
+        notes: Vec::from_iter(note_on_build(PROFILE)),
+    })
+}
+
+/// Cases at 20 % and at 50 % of saturation; nothing where no time is given for it.
+async fn under_load(loads: &mut Loads<'_>, arguments: &LatencyArguments) -> anyhow::Result<(Option<f64>, Vec<Loaded>)> {
+    if arguments.seconds == 0 {
+        return Ok((None, Vec::new()));
+    }
+    let saturation = match arguments.saturation {
+        Some(given) => given,
+        None => loads.saturation(arguments.saturating_cases, arguments.clients).await?,
+    };
+    let lasting = Duration::from_secs(u64::from(arguments.seconds));
+    let mut loaded = Vec::new();
+    for share in [RECEIPTS_AT, WHOLE_WAY_AT] {
+        loaded.push(loads.at(share, saturation, lasting).await?);
+    }
+    Ok((Some(saturation), loaded))
+}
+
+/// Registers these cases, each when the one before has left nothing to do. The unit's orders up to a position are old news, and
+/// the first cases are not counted.
+pub async fn one_at_a_time(callers: &Callers, numbers: Range<u32>, from: u64, warm_up: u32) -> anyhow::Result<Times> {
+    let mut orders = callers.handler.orders_after(UNIT, from);
     let mut times = Times::default();
-    for number in 0..cases + WARM_UP {
+    let counted = numbers.start + warm_up;
+    for number in numbers {
         // The case before has left nothing to do: each is alone.
         rest::rest(&callers.operator, PATIENCE).await?;
         let receipt = callers.register_one(number).await?;
@@ -83,7 +139,7 @@ async fn measure(cases: u32, data: &Path, progress: Progress) -> anyhow::Result<
         let [supervision, evaluation] = projected
             .await
             .with_context(|| format!("案件 {case_id} 未在 {PATIENCE:?} 内投影 / was not projected in time"))??;
-        if number >= WARM_UP {
+        if number >= counted {
             times.receipt.push(receipt.took());
             times.dispatch.push(dispatch);
             times.supervision.push(supervision);
@@ -91,26 +147,22 @@ async fn measure(cases: u32, data: &Path, progress: Progress) -> anyhow::Result<
             times.both.push(supervision.max(evaluation));
         }
     }
-    Ok(Document {
-        cases,
-        projected: Spread::of(times.both)?,
-        receipt: Spread::of(times.receipt)?,
-        dispatch: Spread::of(times.dispatch)?,
-        supervision: Spread::of(times.supervision)?,
-        evaluation: Spread::of(times.evaluation)?,
-        profile: PROFILE,
-        notes: Vec::from_iter(note_on_build(PROFILE)),
-    })
+    Ok(times)
 }
 
 /// What each case took, from the call that registered it.
 #[derive(Debug, Default)]
-struct Times {
-    receipt: Vec<Duration>,
-    dispatch: Vec<Duration>,
-    supervision: Vec<Duration>,
-    evaluation: Vec<Duration>,
-    both: Vec<Duration>,
+pub struct Times {
+    /// Until the receipt.
+    pub receipt: Vec<Duration>,
+    /// Until the order is at the unit's desk.
+    pub dispatch: Vec<Duration>,
+    /// Until supervision has projected it.
+    pub supervision: Vec<Duration>,
+    /// Until evaluation has.
+    pub evaluation: Vec<Duration>,
+    /// Until both have.
+    pub both: Vec<Duration>,
 }
 
 /// How long after the beginning each projector had heard all that intake and assignment have said by now. Asked only once the
@@ -160,9 +212,30 @@ impl Document {
             table.row([name.to_owned(), format!("{:.2}", spread.p50_ms), format!("{:.2}", spread.p99_ms)]);
         }
         let mut text = format!("{} 件 / cases, {}\n{}", self.cases, self.profile, table.render());
+        if let Some(saturation) = self.saturation_cases_per_s {
+            text.push_str(&format!(
+                "\n饱和速度每秒 {saturation:.1} 件 / cases a second at saturation\n{}",
+                self.loads_table()
+            ));
+        }
         for note in &self.notes {
             text.push_str(&format!("\n{note}\n"));
         }
         text
+    }
+
+    fn loads_table(&self) -> String {
+        let mut table =
+            Table::with_heading(["负荷 / load", "件 / cases", "p50 ms", "p99 ms"]).right(1).right(2).right(3);
+        for load in &self.loads {
+            let (percent, cases) = (load.share * 100.0, load.cases);
+            for (name, spread) in
+                [("登记回执 / receipt", load.receipt), ("登记至两者 / to both projections", load.projected)]
+            {
+                let (p50, p99) = (format!("{:.2}", spread.p50_ms), format!("{:.2}", spread.p99_ms));
+                table.row([format!("{percent:.0}%  {name}"), cases.to_string(), p50, p99]);
+            }
+        }
+        table.render()
     }
 }

@@ -107,6 +107,12 @@ impl Limit {
         Ok(Self { pgbench, scripts, store, processes })
     }
 
+    /// The same for a centre that was started again: other processes on the same port.
+    #[must_use]
+    pub fn of(&self, processes: Processes) -> Self {
+        Self { pgbench: self.pgbench.clone(), scripts: self.scripts.clone(), store: self.store.clone(), processes }
+    }
+
     /// Does one kind of work for so many seconds, on empty tables; longer where a busy machine takes all of them to connect.
     pub async fn run(&self, work: Work, mut seconds: u32) -> anyhow::Result<Reached> {
         loop {

@@ -1,15 +1,26 @@
 //! `xiezhi bench`: how fast a centre is, seen from outside, and how that compares with what its store can do at most.
 
+mod arrivals;
+mod belongings;
 mod callers;
+mod copies;
 mod document;
 mod figures;
+mod full_speed;
+mod growth;
 mod latency;
 mod limit;
+mod load;
 mod machine;
+mod memory;
 mod pipeline;
 mod private;
 mod projected;
+mod reads;
+mod replay;
+mod timers;
 mod usage;
+mod walk;
 mod watch;
 
 use std::time::Instant;
@@ -26,6 +37,10 @@ pub async fn run(arguments: BenchArguments, options: cli::Options) -> anyhow::Re
         match arguments.command {
             BenchCommand::Pipeline(pipeline) => pipeline::run(&pipeline, &options).await,
             BenchCommand::Latency(latency) => latency::run(&latency, &options).await,
+            BenchCommand::Memory(memory) => memory::run(&memory, &options).await,
+            BenchCommand::Timers(timers) => timers::run(&timers, &options).await,
+            BenchCommand::Growth(growth) => growth::run(&growth, &options).await,
+            BenchCommand::Replay(replay) => replay::run(&replay, &options).await,
         }
     };
     tokio::select! {
@@ -50,6 +65,15 @@ impl Progress {
 
     fn say(&self, zh: &str, en: &str) {
         eprintln!("[{:>6.1}s] {zh} / {en}", self.began.elapsed().as_secs_f64());
+    }
+}
+
+/// Says how much of something is done, at every twentieth of it. `done` grows by a thousand at a time.
+fn tell_share(progress: Progress, zh: &str, en: &str, done: i64, all: i64) {
+    let twentieth = |done: i64| done.max(0) * 20 / all.max(1);
+    if twentieth(done) != twentieth(done - 1000) || done >= all {
+        let percent = done * 100 / all.max(1);
+        progress.say(&format!("{zh} {percent}%"), &format!("{en}, {percent} %"));
     }
 }
 

@@ -1,30 +1,20 @@
 //! `xiezhi bench pipeline`: cases at full speed through the whole path, in turns with what the store alone can do.
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
-use client::{SERVICES, rest, verify};
+use anyhow::bail;
+use client::verify;
 
 use super::Progress;
-use super::callers::{Callers, Receipt};
-use super::document::{Document, Limits, Ours, Round};
-use super::figures::{Spread, per_second};
+use super::callers::Callers;
+use super::document::{Document, Limits, Round};
+use super::full_speed::{FullSpeed, REST_WITHIN};
 use super::limit::{Limit, Work};
 use super::machine::Machine;
 use super::private::Private;
-use super::projected;
-use super::usage::{Processes, Spent};
-use super::watch::{Heads, Heard, PROJECTORS, Watch, heads};
+use super::usage::Processes;
 use crate::arguments::PipelineArguments;
 
-/// How often the projectors' cursors are read: often enough for what takes a hundred times as long at full speed, and
-/// seldom enough not to be a load of its own.
-const PROJECTORS_EVERY: Duration = Duration::from_millis(20);
-/// How often the others' are: they only tell when a round is over.
-const OTHERS_EVERY: Duration = Duration::from_millis(50);
-/// How long the centre may take to come to rest once everything is heard.
-const REST_WITHIN: Duration = Duration::from_secs(60);
 /// Cases for each caller before anything counts: connections, plans and caches are made once.
 const WARM_UP: u32 = 4;
 
@@ -106,9 +96,7 @@ impl<'a> Bench<'a> {
 
     async fn warm_up(&self) -> anyhow::Result<()> {
         self.progress.say("预热", "warming up");
-        let watch = self.watch();
-        self.callers.register_all(self.arguments.clients, 0..self.warm_up_cases()).await?;
-        watch.absorbed().await?;
+        self.full_speed().run(self.arguments.clients, 0..self.warm_up_cases()).await?;
         Ok(())
     }
 
@@ -129,7 +117,7 @@ impl<'a> Bench<'a> {
             &format!("the limit a second: receipts {register:.0}, whole path {pipeline:.0}, in groups {grouped:.0}"),
         );
         self.limit.checkpoint().await?;
-        let ours = self.ours(self.numbers(number)).await?;
+        let ours = self.full_speed().run(self.arguments.clients, self.numbers(number)).await?;
         let (receipts, cases) = (ours.receipts_per_s, ours.cases_per_s);
         progress.say(
             &format!("本中心每秒: 回执 {receipts:.0}, 全程 {cases:.0}"),
@@ -138,49 +126,7 @@ impl<'a> Bench<'a> {
         Ok(Round::new(ours, limit))
     }
 
-    /// Registers cases at full speed and waits until everybody has absorbed them.
-    async fn ours(&self, numbers: Range<u32>) -> anyhow::Result<Ours> {
-        let operator = &self.callers.operator;
-        let (before, _) = heads(operator).await?;
-        let watch = self.watch();
-        let spent = self.processes.look()?;
-        let began = Instant::now();
-        let receipts = self.callers.register_all(self.arguments.clients, numbers).await?;
-        let (after, spent) = self.come_to_rest(&watch, spent).await?;
-        let heard = watch.finish()?;
-        let count = receipts.len() as u64;
-        let last_receipt = receipts.iter().map(|receipt| receipt.answered).max().context("没有案件 / no case")?;
-        let over = over(&heard, &after)?;
-        let times = projected::times(operator, &receipts, &heard, &before, &after).await?;
-        Ok(Ours {
-            cases: count,
-            receipts_per_s: per_second(receipts.len(), last_receipt - began),
-            receipt: Spread::of(receipts.iter().map(Receipt::took).collect())?,
-            cases_per_s: per_second(receipts.len(), over.saturating_duration_since(began)),
-            projected: Spread::of(times.both)?,
-            cpu_ms_per_case: spent.each_of(count).ours_ms(),
-            cpu: spent.each_of(count),
-        })
+    fn full_speed(&self) -> FullSpeed<'_> {
+        FullSpeed { callers: &self.callers, processes: self.processes }
     }
-
-    /// Waits until nothing moves any more. What is spent is counted until everybody has heard everything, and no longer.
-    async fn come_to_rest(&self, watch: &Watch, before: Spent) -> anyhow::Result<(Heads, Spent)> {
-        loop {
-            let heads = watch.absorbed().await?;
-            let spent = self.processes.look()?.since(before);
-            let still = rest::rest(&self.callers.operator, REST_WITHIN).await?;
-            if heads.iter().all(|(service, head)| still.heads.get(service).is_some_and(|now| now.last_pos == *head)) {
-                return Ok((heads, spent));
-            }
-        }
-    }
-
-    fn watch(&self) -> Watch {
-        let every = |service: &str| if PROJECTORS.contains(&service) { PROJECTORS_EVERY } else { OTHERS_EVERY };
-        Watch::start(&self.callers.operator, SERVICES.map(|service| (service, every(service))))
-    }
-}
-
-fn over(heard: &Heard, heads: &Heads) -> anyhow::Result<Instant> {
-    heard.all_heard(heads).context("游标未到 / a cursor is not where it was seen")
 }

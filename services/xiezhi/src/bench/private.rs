@@ -1,6 +1,7 @@
 //! A centre of the measurement's own: this program in a process of its own, with servers and a folder that go with it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,9 +17,13 @@ use crate::{detach, leash};
 const PATIENCE: Duration = Duration::from_secs(180);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// A centre as `xiezhi up` starts it, on the real clock and with every write on the disk. Dropped, it stops and its folder goes.
+/// How long its services and servers may take to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(60);
+
+/// A centre as `xiezhi up` starts it, with every write on the disk. Dropped, it stops and its folder goes.
 pub struct Private {
     keep: Keep,
+    arguments: Vec<OsString>,
 }
 
 /// Where the centre's own PostgreSQL answers its administrator.
@@ -39,18 +44,29 @@ impl Store {
 }
 
 impl Private {
-    /// Starts a centre with this pack in force (a folder, or the name of one inside this program) and waits until it is ready.
+    /// Starts a centre on the real clock with this pack in force (a folder, or the name of one inside this program) and waits
+    /// until it is ready.
     pub async fn start(pack: Option<&Path>) -> anyhow::Result<Self> {
+        Self::begin(pack, &[]).await
+    }
+
+    /// The same on a simulated clock that begins at this moment: it goes as fast as the real one, and can be turned.
+    pub async fn start_simulated(pack: Option<&Path>, begins: &str) -> anyhow::Result<Self> {
+        Self::begin(pack, &["--simulated", "--start", begins]).await
+    }
+
+    async fn begin(pack: Option<&Path>, more: &[&str]) -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("xiezhi-bench-{}", uuid::Uuid::now_v7()));
         fs::create_dir(&folder).with_context(|| format!("{} 无法建立 / cannot be made", folder.display()))?;
-        let keep = match launch(&folder, pack) {
-            Ok(child) => Keep { child, folder },
+        let launched =
+            arguments(&folder, pack, more).and_then(|arguments| Ok((launch(&folder, &arguments)?, arguments)));
+        let mut started = match launched {
+            Ok((child, arguments)) => Self { keep: Keep { child, folder }, arguments },
             Err(error) => {
                 let _ = fs::remove_dir_all(&folder);
                 return Err(error);
             }
         };
-        let mut started = Self { keep };
         started.ready().await?;
         Ok(started)
     }
@@ -83,6 +99,26 @@ impl Private {
         })
     }
 
+    /// Stops the services and their servers; everything they keep stays, and nobody holds it.
+    pub async fn halt(&mut self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let process = self.process().to_string();
+        Command::new("kill").args(["-TERM", &process]).status().context("kill")?;
+        while self.keep.child.try_wait()?.is_none() {
+            if began.elapsed() > STOP_WITHIN {
+                bail!("中心未能停止 / the centre did not stop");
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    }
+
+    /// Starts what was halted on what it keeps.
+    pub async fn resume(&mut self) -> anyhow::Result<()> {
+        self.keep.child = launch(&self.keep.folder, &self.arguments)?;
+        self.ready().await
+    }
+
     async fn ready(&mut self) -> anyhow::Result<()> {
         let (log, began) = (log(&self.keep.folder), Instant::now());
         loop {
@@ -109,8 +145,15 @@ fn log(folder: &Path) -> PathBuf {
     folder.join("up.log")
 }
 
-fn launch(folder: &Path, pack: Option<&Path>) -> anyhow::Result<std::process::Child> {
+fn arguments(folder: &Path, pack: Option<&Path>, more: &[&str]) -> anyhow::Result<Vec<OsString>> {
     let pack = pack_folder(pack.unwrap_or(Path::new(cli::county::DEFAULT)), folder)?;
+    let mut arguments: Vec<OsString> =
+        vec!["up".into(), "--data".into(), data(folder).into(), "--pack".into(), pack.into()];
+    arguments.extend(more.iter().map(OsString::from));
+    Ok(arguments)
+}
+
+fn launch(folder: &Path, arguments: &[OsString]) -> anyhow::Result<std::process::Child> {
     let log = File::create(log(folder))?;
     let mut command = Command::new(std::env::current_exe()?);
     // Settings of another centre in somebody's shell are not meant for this one.
@@ -119,7 +162,7 @@ fn launch(folder: &Path, pack: Option<&Path>) -> anyhow::Result<std::process::Ch
             command.env_remove(name);
         }
     }
-    command.arg("up").arg("--data").arg(data(folder)).arg("--pack").arg(pack);
+    command.args(arguments);
     leash::tie(&mut command).stderr(log.try_clone()?).stdout(log);
     command.spawn().context("中心未能启动 / the centre cannot be started")
 }

@@ -82,15 +82,15 @@ impl Processes {
         Self { centre }
     }
 
+    /// Everybody's process ids, the centre's own first.
+    pub fn members(self) -> anyhow::Result<Vec<(Account, u32)>> {
+        let seen = everybody()?;
+        Ok(members(self.centre, &seen).into_iter().map(|(account, process)| (account, process.id)).collect())
+    }
+
     /// What everybody has spent so far.
     pub fn look(self) -> anyhow::Result<Spent> {
-        let mut seen = Vec::new();
-        for entry in fs::read_dir("/proc").context("/proc 无法读取 / cannot be read")?.flatten() {
-            // A process may end between being listed and being read.
-            if let Ok(text) = fs::read_to_string(entry.path().join("stat")) {
-                seen.extend(Process::parse(&text));
-            }
-        }
+        let seen = everybody()?;
         let us = std::process::id();
         let ours = seen.iter().find(|process| process.id == us).context("/proc/self")?;
         let spent = Spent {
@@ -100,6 +100,17 @@ impl Processes {
         };
         Ok(family(self.centre, &seen, spent))
     }
+}
+
+fn everybody() -> anyhow::Result<Vec<Process>> {
+    let mut seen = Vec::new();
+    for entry in fs::read_dir("/proc").context("/proc 无法读取 / cannot be read")?.flatten() {
+        // A process may end between being listed and being read.
+        if let Ok(text) = fs::read_to_string(entry.path().join("stat")) {
+            seen.extend(Process::parse(&text));
+        }
+    }
+    Ok(seen)
 }
 
 /// One line of `/proc/<id>/stat`.
@@ -133,14 +144,31 @@ impl Process {
 
 /// In whose account a process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Account {
+pub enum Account {
+    /// The services.
     Centre,
+    /// PostgreSQL with all its processes.
     Postgresql,
+    /// nats-server.
     Nats,
 }
 
 /// Adds what a centre and everything below it has spent.
 fn family(centre: u32, seen: &[Process], mut spent: Spent) -> Spent {
+    for (account, process) in members(centre, seen) {
+        let ms = (process.own_ticks + process.ended_ticks) as f64 * TICK_MS;
+        match account {
+            Account::Centre => spent.centre_ms += ms,
+            Account::Postgresql => spent.postgresql_ms += ms,
+            Account::Nats => spent.nats_ms += ms,
+        }
+    }
+    spent
+}
+
+/// A centre and everything below it, each once.
+fn members(centre: u32, seen: &[Process]) -> Vec<(Account, &Process)> {
+    let mut found = Vec::new();
     let mut children: BTreeMap<u32, Vec<&Process>> = BTreeMap::new();
     for process in seen {
         children.entry(process.parent).or_default().push(process);
@@ -153,15 +181,10 @@ fn family(centre: u32, seen: &[Process], mut spent: Spent) -> Spent {
             (Account::Centre, "nats-server") => Account::Nats,
             (account, _) => account,
         };
-        let ms = (process.own_ticks + process.ended_ticks) as f64 * TICK_MS;
-        match account {
-            Account::Centre => spent.centre_ms += ms,
-            Account::Postgresql => spent.postgresql_ms += ms,
-            Account::Nats => spent.nats_ms += ms,
-        }
+        found.push((account, process));
         waiting.extend(children.get(&process.id).into_iter().flatten().map(|child| (*child, account)));
     }
-    spent
+    found
 }
 
 #[cfg(test)]

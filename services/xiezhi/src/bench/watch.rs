@@ -40,6 +40,8 @@ struct Seen {
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
     consumers: BTreeMap<String, BTreeMap<String, Vec<(Instant, i64)>>>,
+    /// The last look before anything moved, by consumer.
+    at_rest: BTreeMap<String, Instant>,
 }
 
 impl Watch {
@@ -128,7 +130,11 @@ pub async fn heads(operator: &Centre) -> anyhow::Result<(Heads, bool)> {
 impl Heard {
     fn note(&mut self, consumer: &str, producer: &str, at: Instant, position: i64) {
         let of_consumer = self.consumers.entry(consumer.to_owned()).or_default();
+        let moves = of_consumer.values().any(|track| track.len() > 1);
         let track = of_consumer.entry(producer.to_owned()).or_default();
+        if !moves && track.last().is_none_or(|(_, last)| *last >= position) {
+            self.at_rest.insert(consumer.to_owned(), at);
+        }
         if track.last().is_none_or(|(_, last)| *last < position) {
             track.push((at, position));
         }
@@ -138,6 +144,12 @@ impl Heard {
     #[must_use]
     pub fn when(&self, consumer: &str, producer: &str, position: i64) -> Option<Instant> {
         first(self.consumers.get(consumer)?.get(producer)?, position)
+    }
+
+    /// The last look that saw a consumer where the first had seen it; none where it had moved before the first.
+    #[must_use]
+    pub fn last_at_rest(&self, consumer: &str) -> Option<Instant> {
+        self.at_rest.get(consumer).copied()
     }
 
     /// When everybody watched was first seen to have heard everything up to these heads.
