@@ -120,6 +120,10 @@ impl<S: Service> Corridor<S> {
         park: bool,
     ) -> Result<(Applied, Option<Left>), Stopped> {
         let (cursor, moment) = lock_cursor(tx, S::NAME, producer).await?;
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is("cursor-without-compare") {
+            crate::mutants::let_go(tx).await?;
+        }
         let mut applied = Applied { epoch: cursor.epoch, pos: cursor.pos, ..Applied::default() };
         if matches!(cursor.state.as_str(), "diverged" | "paused") {
             applied.behind_gap = events;
@@ -157,6 +161,10 @@ impl<S: Service> Corridor<S> {
 
         let opened = self.open_at(tx, moment).await?;
         let left = self.decide_events(tx, producer, &sorted.next, &opened, park).await?;
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is("effects-outside") {
+            crate::mutants::let_go(tx).await?;
+        }
         let moved = sqlx::query!(
             "UPDATE bus.cursor SET pos = $3, seen_hash = $4, state = 'running', updated_at = now()
              WHERE consumer = $1 AND producer = $2 AND pos = $5 AND epoch = $6",
@@ -169,6 +177,10 @@ impl<S: Service> Corridor<S> {
         )
         .execute(tx)
         .await?;
+        #[cfg(feature = "mutants")]
+        if moved.rows_affected() != 1 && crate::mutants::is("cursor-without-compare") {
+            return Ok((applied, Some(left)));
+        }
         if moved.rows_affected() != 1 {
             return Err(Stopped::Raced);
         }

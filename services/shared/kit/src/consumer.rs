@@ -141,6 +141,10 @@ impl<S: Service> Consumer<S> {
     async fn hold(&self, held: &mut Held, message: Message) {
         match headers::read(message.headers.as_ref(), &message.payload) {
             Ok(event) if event.service == self.producer => {
+                #[cfg(feature = "mutants")]
+                if crate::mutants::is("ack-before-commit") {
+                    let _ = message.ack().await;
+                }
                 held.messages.insert((event.epoch, event.pos), message);
                 held.events.insert((event.epoch, event.pos), event);
                 return;
@@ -187,6 +191,10 @@ impl<S: Service> Consumer<S> {
 
     /// Reads the producer's journal from the cursor to `until`, or to its end.
     async fn repair(&self, until: Option<i64>, stop: &CancellationToken) {
+        #[cfg(feature = "mutants")]
+        if crate::mutants::is("repair-skipped") {
+            return;
+        }
         let Ok(cursor) = self.corridor.cursor(self.producer).await else { return };
         if until.is_some_and(|until| until <= cursor.pos) {
             return;

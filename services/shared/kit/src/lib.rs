@@ -18,6 +18,8 @@ pub mod headers;
 pub mod inbox;
 mod key_check;
 pub mod metrics;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 pub mod nats;
 pub mod node;
 pub mod paging;

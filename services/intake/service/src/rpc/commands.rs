@@ -25,6 +25,10 @@ impl Answers<proto::RegisterCaseRequest> for Doors {
 
     async fn answer_to(&self, request: Request<proto::RegisterCaseRequest>) -> Result<Self::Answer, Refusal> {
         let call = Call::of(&request, &request.get_ref().command_id)?;
+        #[cfg(feature = "mutants")]
+        if let Some(who) = request.get_ref().complainant.as_ref().filter(|_| kit::mutants::is("phone-in-log")) {
+            tracing::info!(phone = %who.phone, "a complainant called");
+        }
         let wanted = seal::registration(self.corridor.service().vault(), complaint::register(request.into_inner())?)?;
         let seeking = Seeking {
             town: wanted.facts.region.town(),

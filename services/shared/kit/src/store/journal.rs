@@ -115,6 +115,10 @@ pub async fn append(
 /// replica is at it, or was a moment ago.
 pub async fn number(connections: &Connections, service: &str, limit: i64) -> Outcome<Option<Vec<Envelope>>> {
     let mut tx = connections.begin().await?;
+    #[cfg(feature = "mutants")]
+    if crate::mutants::is("relay-by-id") {
+        crate::mutants::forget_late(&mut tx).await?;
+    }
     let rows = sqlx::query_as!(
         Unnumbered,
         r#"SELECT n.epoch AS "epoch!", n.last_pos AS "last_pos!", n.last_hash AS "last_hash!", j.id AS "id?",

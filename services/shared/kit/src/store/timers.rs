@@ -76,6 +76,8 @@ pub async fn change_timers(tx: &mut Tx, changes: &BTreeMap<(Uuid, String), Timer
 /// Armed timers of these keys that are due, their rows held. The keys' heads must be locked already.
 pub async fn lock_due_timers(tx: &mut Tx, keys: &BTreeSet<Uuid>, now: Timestamp) -> Outcome<Vec<FiredTimer>> {
     let keys: Vec<Uuid> = keys.iter().copied().collect();
+    #[cfg(feature = "mutants")]
+    let now = if crate::mutants::is("process-clock") { Timestamp::now() } else { now };
     let rows = sqlx::query!(
         "SELECT key, kind, gen, rule, anchor_at, due_at FROM bus.timer
          WHERE key = ANY($1) AND state = 'armed' AND due_at <= $2 ORDER BY due_at, key, kind FOR UPDATE",
@@ -103,6 +105,10 @@ pub async fn lock_due_timers(tx: &mut Tx, keys: &BTreeSet<Uuid>, now: Timestamp)
 
 /// Keys with a timer that is due, without a lock.
 pub async fn due_keys(store: impl PgExecutor<'_>, skip: &[Uuid], limit: i64) -> Outcome<BTreeSet<Uuid>> {
+    #[cfg(feature = "mutants")]
+    if crate::mutants::is("process-clock") {
+        return crate::mutants::due_keys(store, limit).await;
+    }
     let rows = sqlx::query_scalar!(
         "SELECT key FROM bus.timer WHERE state = 'armed' AND due_at <= bus.now() AND key <> ALL($1)
          ORDER BY due_at LIMIT $2",
