@@ -65,6 +65,8 @@ const READS: &[&str] = &["Get", "List", "Watch", "Read", "Find", "CheckStream", 
 /// RPCs that change something, or seem to, without a `command_id`.
 const NO_COMMAND: &[(&str, &str)] = &[
     ("xiezhi.bus.v1.BusService.DecideParked", "the event's position names the decision; deciding it twice is refused"),
+    ("xiezhi.bus.v1.BusService.RecoverJournal", "a journal that is whole again is not recovered twice"),
+    ("xiezhi.bus.v1.BusService.SettleAffected", "the case names the decision; settling it twice is refused"),
     ("xiezhi.bus.v1.BusService.TurnClock", "`turn_id` is its command id"),
     ("xiezhi.bus.v1.BusService.ConfirmClock", "the time is right or it is not; confirming it twice changes nothing"),
     ("xiezhi.bus.v1.BlobService.UploadBlob", "a file is named by its content, so a repeat changes nothing"),

@@ -131,6 +131,9 @@ const VERBS: &[(&str, &str)] = &[
     ("bus.BusService/ListCursors", "bus cursors"),
     ("bus.BusService/ListParked", "bus parked list"),
     ("bus.BusService/DecideParked", "bus parked retry supervision/intake/7 --why x"),
+    ("bus.BusService/RecoverJournal", "bus recover intake"),
+    ("bus.BusService/ListAffected", "bus diverged list --all"),
+    ("bus.BusService/SettleAffected", "bus diverged settle supervision/intake/x --why x"),
     ("bus.BusService/ListTimers", "verify"),
     ("bus.BusService/FindCommand", "verify --history commands.txt"),
     ("bus.BusService/CheckStream", "verify"),
@@ -157,6 +160,7 @@ const ALSO: &[&str] = &[
     "case reveals",
     "account new-key --out zf.pem",
     "bus parked skip supervision/intake/7 --why x",
+    "bus recover intake --accept-loss --why x",
     "task list --limit 5",
 ];
 
@@ -174,6 +178,9 @@ const WRONG: &[&str] = &[
     "account new-key",
     "account register-key ZF.handler",
     "case list --limit 0",
+    "bus recover nobody",
+    "bus recover intake --accept-loss",
+    "bus diverged settle supervision/intake/x",
 ];
 
 fn parses(typed: &str) -> bool {

@@ -34,6 +34,7 @@ async fn every_screen_shows_the_barbecue_as_people_read_it() {
         ),
         ("list-show", vec!["list", "show", "--matter", "fume.barbecue.open_air", "--as", "centre.window1"]),
         ("bus-parked", vec!["bus", "parked", "list"]),
+        ("bus-diverged", vec!["bus", "diverged", "list"]),
         ("clock-confirm", vec!["clock", "confirm"]),
         ("journey-list", vec!["journey", "list"]),
         ("officer-list", vec!["officer", "list", "--unit", "ZF", "--as", "centre.coordinator"]),
@@ -50,6 +51,7 @@ async fn every_screen_shows_the_barbecue_as_people_read_it() {
             "operation-reschedule-refused",
             vec!["operation", "reschedule", case, "--reason", "weather", "--as", "centre.coordinator"],
         ),
+        ("bus-recover-refused", vec!["bus", "recover", "intake"]),
         (
             "work-order-reassign-refused",
             vec!["work-order", "reassign", "JS-2026-000001/GA", "--person", "GA-P04", "--as", "GA.handler"],

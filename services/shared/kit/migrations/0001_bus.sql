@@ -8,8 +8,9 @@ CREATE TABLE bus.node (
   last_pos bigint NOT NULL DEFAULT 0,
   last_hash bytea NOT NULL DEFAULT '\x',
   published_pos bigint NOT NULL DEFAULT 0,
-  mode text NOT NULL DEFAULT 'normal' CHECK (mode IN ('normal', 'rolled_back'))
+  mode text NOT NULL DEFAULT 'normal' CHECK (mode IN ('normal', 'rolled_back', 'mending'))
 );
+COMMENT ON COLUMN bus.node.mode IS 'mending: some cases wait for a person after a recovery (bus.affected), all others go on';
 COMMENT ON COLUMN bus.node.published_pos IS 'a hint, never trusted';
 
 CREATE TABLE bus.clock (
@@ -53,8 +54,21 @@ CREATE FUNCTION bus.insert_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'bus.% is insert-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $$;
+-- What has no position yet is in nobody's chain: a recovery may move it behind the events of its key that came back from the
+-- stream. Nothing else of a row ever changes.
+CREATE FUNCTION bus.journal_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' AND current_setting('xiezhi.recovering', true) = 'on'
+     AND EXISTS (SELECT FROM bus.unnumbered u WHERE u.id = OLD.id) THEN
+    OLD.key_seq := NEW.key_seq;
+    IF OLD IS NOT DISTINCT FROM NEW THEN
+      RETURN NEW;
+    END IF;
+  END IF;
+  RAISE EXCEPTION 'bus.journal is insert-only' USING ERRCODE = 'restrict_violation';
+END $$;
 CREATE TRIGGER journal_insert_only BEFORE UPDATE OR DELETE ON bus.journal
-  FOR EACH STATEMENT EXECUTE FUNCTION bus.insert_only();
+  FOR EACH ROW EXECUTE FUNCTION bus.journal_is_kept();
 CREATE TRIGGER journal_no_truncate BEFORE TRUNCATE ON bus.journal
   FOR EACH STATEMENT EXECUTE FUNCTION bus.insert_only();
 
@@ -107,6 +121,26 @@ CREATE TABLE bus.parked (
 CREATE INDEX parked_keys ON bus.parked USING gin (keys) WHERE state IN ('waiting', 'behind');
 CREATE INDEX parked_next ON bus.parked (next_try_at) WHERE state = 'waiting';
 CREATE INDEX parked_behind ON bus.parked (consumer, producer) WHERE state = 'behind';
+
+-- Cases that a recovery could not bring forward, or that rest on events which are lost: nothing is decided about them until a
+-- person has said what was done.
+CREATE TABLE bus.affected (
+  producer text NOT NULL,
+  epoch int NOT NULL,
+  key uuid NOT NULL,
+  from_pos bigint NOT NULL,
+  to_pos bigint NOT NULL,
+  reason text NOT NULL,
+  state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'settled')),
+  found_at timestamptz NOT NULL DEFAULT now(),
+  decided_by text,
+  decided_why text,
+  decided_at timestamptz,
+  PRIMARY KEY (producer, epoch, key),
+  CHECK ((state = 'settled') = (decided_by IS NOT NULL))
+);
+COMMENT ON COLUMN bus.affected.producer IS 'whose events are meant; this service itself where its own tables could not follow';
+CREATE INDEX affected_open ON bus.affected (key) WHERE state = 'open';
 
 CREATE TABLE bus.blob (
   sha256 bytea PRIMARY KEY,

@@ -157,7 +157,7 @@ impl<S: Service> Corridor<S> {
         let rest = sorted.next.split_off(limit.min(sorted.next.len()));
         applied.behind_gap = rest.into_iter().chain(sorted.behind_gap).collect();
         let Some(last) = sorted.next.last() else { return Ok((applied, None)) };
-        let (new_pos, new_hash) = (last.pos, last.hash.clone());
+        let (new_epoch, new_pos, new_hash) = (last.epoch, last.pos, last.hash.clone());
 
         let opened = self.open_at(tx, moment).await?;
         let left = self.decide_events(tx, producer, &sorted.next, &opened, park).await?;
@@ -166,14 +166,15 @@ impl<S: Service> Corridor<S> {
             crate::mutants::let_go(tx).await?;
         }
         let moved = sqlx::query!(
-            "UPDATE bus.cursor SET pos = $3, seen_hash = $4, state = 'running', updated_at = now()
+            "UPDATE bus.cursor SET pos = $3, seen_hash = $4, epoch = $7, state = 'running', updated_at = now()
              WHERE consumer = $1 AND producer = $2 AND pos = $5 AND epoch = $6",
             S::NAME,
             producer,
             new_pos,
             &new_hash,
             cursor.pos,
-            cursor.epoch
+            cursor.epoch,
+            new_epoch
         )
         .execute(tx)
         .await?;
@@ -184,7 +185,7 @@ impl<S: Service> Corridor<S> {
         if moved.rows_affected() != 1 {
             return Err(Stopped::Raced);
         }
-        applied.pos = new_pos;
+        (applied.epoch, applied.pos) = (new_epoch, new_pos);
         metrics::gauge("xiezhi_consumer_position", &[("consumer", S::NAME), ("producer", producer)])
             .set(new_pos as f64);
         Ok((applied, Some(left)))
@@ -218,6 +219,7 @@ impl<S: Service> Corridor<S> {
         let mut wide = keys;
         self.inner.service.widen(tx, &mut wide).await?;
         let by = (S::NAME, producer);
+        let fenced = self.fenced(tx, opened.moment, &all).await?;
         let (heads, mut waiting) = parked::lock_heads_and_look(tx, by, &wide.heads, &all).await?;
         self.still_wide(tx, &wide).await?;
         let mut unit = self.inner.service.load(tx, &wide).await?;
@@ -226,6 +228,9 @@ impl<S: Service> Corridor<S> {
         for ((event, wanted), touched) in events.iter().zip(wanted).zip(touched) {
             let fate = match wanted {
                 _ if !waiting.is_disjoint(&touched) => Fate::Behind,
+                _ if !fenced.is_disjoint(&touched) => {
+                    Fate::Park { reason: "its case waits for a person after a recovery".to_owned(), waits: true }
+                }
                 _ if park => Fate::Park { reason: "a constraint of the store refused it".to_owned(), waits: false },
                 Err(failed) => fate_of(failed),
                 Ok(_) => {
@@ -303,6 +308,7 @@ async fn lock_cursor(tx: &mut Tx, consumer: &str, producer: &str) -> Result<(Cur
     )
     .fetch_one(tx)
     .await?;
-    let moment = Moment { now: row.now.to_jiff(), revision: row.revision, rolled_back: row.mode == "rolled_back" };
+    let (rolled_back, mending) = (row.mode == "rolled_back", row.mode == "mending");
+    let moment = Moment { now: row.now.to_jiff(), revision: row.revision, rolled_back, mending };
     Ok((Cursor { epoch: row.epoch, pos: row.pos, state: row.state, seen_hash: row.seen_hash }, moment))
 }

@@ -1,7 +1,7 @@
 //! Commands through the corridor: whatever arrived while the last commit ran goes into the next one, and a repeat gets the
 //! first answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -141,19 +141,30 @@ impl<S: Service> Corridor<S> {
         }
 
         let opened = self.open_at(tx, moment).await?;
+        let named: BTreeSet<Uuid> =
+            fresh.iter().filter_map(|index| jobs.get(*index)).flat_map(|job| job.keys.heads.iter().copied()).collect();
+        let fenced = self.fenced(tx, moment, &named).await?;
         let mut keys = Keys::<S::Needs>::default();
         for job in fresh.iter().filter_map(|index| jobs.get(*index)) {
             keys.heads.extend(job.keys.heads.iter().copied());
             keys.needs.merge(job.keys.needs.clone());
         }
         self.inner.service.widen(tx, &mut keys).await?;
-        let heads = store::lock_known_heads(tx, &keys.heads).await?;
+        let mut heads = store::lock_known_heads(tx, &keys.heads).await?;
+        for key in &keys.heads {
+            // Named and new: where another replica makes it meanwhile, that is a lost race and nobody's mistake.
+            heads.entry(*key).or_insert(0);
+        }
         self.still_wide(tx, &keys).await?;
         let mut unit = self.inner.service.load(tx, &keys).await?;
         let mut commands = Vec::new();
         let mut context: Option<Context<S::Rules>> = None;
         for index in fresh {
             let (Some(job), Some(result)) = (jobs.get(index), results.get_mut(index)) else { continue };
+            if !fenced.is_disjoint(&job.keys.heads) {
+                *result = Some(Err(crate::affected::waits_for_a_person()));
+                continue;
+            }
             let cause = Cause::Command(job.call.clone());
             let cx = context
                 .get_or_insert_with(|| Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone()));
@@ -207,6 +218,9 @@ impl<S: Service> Corridor<S> {
 
     /// The first answer again, if it is the same command; else a refusal.
     pub(crate) fn repeat(&self, first: &StoredCommand, call: &Call) -> Result<Vec<u8>, Refusal> {
+        if first.method.is_empty() {
+            return Err(crate::affected::answer_lost());
+        }
         let same = first.request_hash == call.request_hash
             && first.caller == call.granted.caller.account
             && first.method == call.granted.method;

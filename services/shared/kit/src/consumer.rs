@@ -11,8 +11,9 @@ use crate::apply::BATCH;
 use crate::corridor::{Corridor, Stopped};
 use crate::doors::PeerJournal;
 use crate::envelope::Envelope;
+use crate::recover::epoch;
 use crate::service::Service;
-use crate::{headers, metrics, nats, parked};
+use crate::{headers, metrics, nats, parked, store};
 
 /// How long a gap may stand before the producer's journal is read.
 const REPAIR_AFTER: Duration = Duration::from_secs(2);
@@ -83,6 +84,9 @@ impl<S: Service> Consumer<S> {
         let mut gap_since: Option<Instant> = None;
         let mut reached: i64 = 0;
         let mut told: i64 = 0;
+        let mut asked_at = Instant::now();
+        let mut epoch = self.corridor.cursor(self.producer).await?.epoch;
+        let mut told_epoch = epoch;
         loop {
             let pause = if gap_since.is_some() { Duration::from_millis(10) } else { Duration::from_millis(500) };
             tokio::select! {
@@ -102,15 +106,30 @@ impl<S: Service> Consumer<S> {
                 Some(beacon) = beacons.next() => {
                     *seen_at = Instant::now();
                     if let Ok(high) = <xiezhi_proto::bus::v1::HighWaterResponse as prost::Message>::decode(beacon.payload) {
-                        told = told.max(high.last_pos);
+                        told = if high.epoch > told_epoch { high.last_pos } else { told.max(high.last_pos) };
+                        told_epoch = told_epoch.max(high.epoch);
                     }
                 }
                 () = tokio::time::sleep(pause) => {}
             }
-            // Nothing to apply and nothing missing: the cursor need not be asked for.
-            let pos = if held.events.is_empty() && told <= reached {
+            told_epoch = held.events.keys().map(|(epoch, _)| *epoch).max().unwrap_or(told_epoch).max(told_epoch);
+            if told_epoch > epoch {
+                // What the stream still holds of the earlier epoch may be what was lost: the journal knows.
+                held = Held::default();
+                epoch = self.cross(stop).await;
+                reached = 0;
+                if told_epoch > epoch {
+                    tokio::time::sleep(REPAIR_AFTER / 2).await;
+                    continue;
+                }
+                return Err("a new epoch has begun".into());
+            }
+            // Nothing to apply and nothing missing: the cursor need not be asked for. Not for long, though: what we wrote may
+            // have been undone by a crash of the database, and nobody else would tell.
+            let pos = if held.events.is_empty() && told <= reached && asked_at.elapsed() < REPAIR_AFTER {
                 Some(reached)
             } else {
+                asked_at = Instant::now();
                 self.apply_held(&mut held).await
             };
             if let Some(pos) = pos {
@@ -182,11 +201,25 @@ impl<S: Service> Consumer<S> {
         }
     }
 
-    async fn set_diverged(&self) {
-        let Ok(mut link) = self.corridor.inner.work.take().await else { return };
-        if parked::set_diverged(&mut *link, S::NAME, self.producer).await.is_ok() {
-            link.give_back();
+    async fn set_diverged(&self, epoch: i32, pos: i64) {
+        let reason = format!("the journal of {} contradicts what was heard of it", self.producer);
+        let found = store::Affected { from_pos: pos + 1, to_pos: pos + 1, reason };
+        let affected = BTreeMap::from([(epoch::key_of(self.producer), found)]);
+        let Ok(mut tx) = self.corridor.inner.work.begin().await else { return };
+        let noted = store::insert_affected(&mut tx, self.producer, epoch, &affected).await;
+        if noted.is_ok() && parked::set_diverged(&mut *tx, S::NAME, self.producer).await.is_ok() {
+            let _ = tx.commit().await;
         }
+    }
+
+    /// Goes into the producer's later epoch, where nothing we heard is lost; answers with the epoch we are in.
+    async fn cross(&self, stop: &CancellationToken) -> i32 {
+        match self.corridor.may_cross(self.producer, &self.journal).await {
+            Ok(true) => self.repair(None, stop).await,
+            Ok(false) => {}
+            Err(stopped) => tracing::debug!(producer = self.producer, ?stopped, "a new epoch waits"),
+        }
+        self.corridor.cursor(self.producer).await.map_or(0, |cursor| cursor.epoch)
     }
 
     /// Reads the producer's journal from the cursor to `until`, or to its end.
@@ -228,7 +261,7 @@ impl<S: Service> Consumer<S> {
                             pos = applied.pos,
                             "its journal contradicts what was heard"
                         );
-                        self.set_diverged().await;
+                        self.set_diverged(applied.epoch, applied.pos).await;
                         return;
                     }
                     Ok(applied) if applied.pos <= reached => break,

@@ -32,6 +32,19 @@ impl<R> Clone for Rules<R> {
     }
 }
 
+/// The id of what a firing of a timer says: the same however often it is decided.
+pub(crate) fn timer_event_id(service: &str, timer: &FiredTimer, nth: u32) -> Uuid {
+    let name = format!("{service}/timer/{}/{}/{}/{nth}", timer.key, timer.kind, timer.generation);
+    Uuid::new_v5(&DERIVED, name.as_bytes())
+}
+
+/// The ids a decision drew; a recovery plays those of the first time.
+#[derive(Debug, Default)]
+struct Ids {
+    played: std::collections::VecDeque<Uuid>,
+    drawn: Vec<Uuid>,
+}
+
 /// What made a decision necessary.
 #[derive(Debug, Clone)]
 pub enum Cause {
@@ -118,6 +131,8 @@ pub struct Context<R> {
     timers_undo: Vec<((Uuid, String), Option<TimerChange>)>,
     pub(crate) blobs: Added<Blob>,
     pub(crate) revoked: Added<String>,
+    /// Only a recovery looks: everybody else just draws.
+    ids: Option<std::sync::Mutex<Ids>>,
 }
 
 impl<R> Context<R> {
@@ -134,7 +149,19 @@ impl<R> Context<R> {
             timers_undo: Vec::new(),
             blobs: Added::default(),
             revoked: Added::default(),
+            ids: None,
         }
+    }
+
+    /// From now on new ids are these, as long as there are any, and all that are drawn are remembered.
+    pub(crate) fn play_ids(&mut self, played: Vec<Uuid>) {
+        self.ids = Some(std::sync::Mutex::new(Ids { played: played.into(), drawn: Vec::new() }));
+    }
+
+    /// The ids that were drawn since [`Context::play_ids`].
+    pub(crate) fn drawn_ids(&self) -> Vec<Uuid> {
+        let ids = self.ids.as_ref().map(|ids| ids.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        ids.map(|ids| ids.drawn.clone()).unwrap_or_default()
     }
 
     /// The only clock of the product: `bus.now()` of this transaction.
@@ -180,7 +207,11 @@ impl<R> Context<R> {
 
     /// A new id, in the order of time.
     pub fn new_id(&self) -> Uuid {
-        Uuid::now_v7()
+        let Some(ids) = &self.ids else { return Uuid::now_v7() };
+        let mut ids = ids.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let id = ids.played.pop_front().unwrap_or_else(Uuid::now_v7);
+        ids.drawn.push(id);
+        id
     }
 
     /// Says what happened. The event is journalled with the state it belongs to, or not at all.
@@ -211,10 +242,7 @@ impl<R> Context<R> {
                 let id = Uuid::new_v5(&DERIVED, name.as_bytes());
                 (id, None, Some(event.event_id), event.traceparent.clone())
             }
-            Cause::Timer(timer) => {
-                let name = format!("{}/timer/{}/{}/{}/{nth}", self.service, timer.key, timer.kind, timer.generation);
-                (Uuid::new_v5(&DERIVED, name.as_bytes()), None, None, None)
-            }
+            Cause::Timer(timer) => (timer_event_id(self.service, timer, nth), None, None, None),
         }
     }
 

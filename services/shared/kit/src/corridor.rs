@@ -253,7 +253,7 @@ impl<S: Service> Corridor<S> {
         Ok(Opened { moment, rules })
     }
 
-    async fn rules_of(&self, tx: &mut Tx, revision: i64) -> Result<Rules<S::Rules>, Stopped> {
+    pub(crate) async fn rules_of(&self, tx: &mut Tx, revision: i64) -> Result<Rules<S::Rules>, Stopped> {
         if revision == 0 {
             return Err(Stopped::NoRules);
         }
@@ -300,6 +300,33 @@ impl<S: Service> Corridor<S> {
         let soon = cx.now() + LOOK_AGAIN;
         let timers = cx.timers.values().any(|change| matches!(change, TimerChange::Arm(arm) if arm.due_at <= soon));
         Ok(Left { events: !events.is_empty(), timers, waiting: false })
+    }
+
+    /// Writes what a decision came to whose events are in the journal already.
+    pub(crate) async fn write_silently(
+        &self,
+        tx: &mut Tx,
+        unit: &S::Unit,
+        cx: &Context<S::Rules>,
+    ) -> Result<(), Stopped> {
+        store::insert_blobs(tx, cx.blobs.rows()).await?;
+        self.inner.service.flush(tx, unit).await?;
+        store::change_timers(tx, &cx.timers).await?;
+        store::insert_revoked(tx, cx.revoked.rows()).await?;
+        Ok(())
+    }
+
+    /// Those of the keys about which nothing is decided until a person has looked; asked for only after a recovery.
+    pub(crate) async fn fenced(
+        &self,
+        tx: &mut Tx,
+        moment: Moment,
+        keys: &BTreeSet<Uuid>,
+    ) -> Result<BTreeSet<Uuid>, Stopped> {
+        if !moment.mending || keys.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        Ok(store::fenced(tx, S::NAME, keys).await?)
     }
 
     /// Locks, making heads where there are none, and loads.

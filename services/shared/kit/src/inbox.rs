@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use xiezhi_proto::Event;
+use xiezhi_proto::bus::v1::EpochStarted;
+
 use crate::envelope::Envelope;
 
 /// The next events to apply, and how the rest was sorted.
@@ -17,7 +20,8 @@ pub struct Sorted {
     pub behind_gap: Vec<Envelope>,
 }
 
-/// Sorts a batch against the cursor's position. Events of an older epoch are repeats; a newer epoch is a gap for a person.
+/// Sorts a batch against the cursor's position. Events of an older epoch are repeats. A newer epoch is entered by its first event
+/// alone; what an earlier one said at or after that event's position does not count any more.
 pub fn sort(epoch: i32, pos: i64, batch: Vec<Envelope>) -> Sorted {
     let mut sorted = Sorted::default();
     let mut by_position = BTreeMap::new();
@@ -27,10 +31,18 @@ pub fn sort(epoch: i32, pos: i64, batch: Vec<Envelope>) -> Sorted {
             sorted.repeats += 1;
         }
     }
-    let mut expected = pos + 1;
+    let begins = |event: &Envelope| event.type_name == EpochStarted::TYPE;
+    let latest = by_position.values().filter(|event| begins(event)).map(|event| (event.epoch, event.pos)).max();
+    let (mut expected, mut current) = (pos + 1, epoch);
     for ((event_epoch, event_pos), event) in by_position {
-        if sorted.gap_at.is_none() && event_epoch == epoch && event_pos == expected {
+        if latest.is_some_and(|(began, at)| event_epoch < began && event_pos >= at) {
+            sorted.repeats += 1;
+        } else if sorted.gap_at.is_none()
+            && event_pos == expected
+            && (event_epoch == current || (event_epoch > current && begins(&event)))
+        {
             expected += 1;
+            current = event_epoch;
             sorted.next.push(event);
         } else {
             sorted.gap_at.get_or_insert(expected);
@@ -109,6 +121,19 @@ mod tests {
             let expected: Vec<i64> = (1..=cursor).collect();
             prop_assert_eq!(applied, expected);
         }
+    }
+
+    #[test]
+    fn an_epoch_is_entered_by_its_first_event_and_what_it_replaces_does_not_count() {
+        let mut first = event(3);
+        first.epoch = 2;
+        first.type_name = EpochStarted::TYPE.to_owned();
+        let mut second = event(4);
+        second.epoch = 2;
+        // The old epoch's third and fourth are still in the stream.
+        let sorted = sort(1, 1, vec![event(2), event(3), event(4), first.clone(), second.clone()]);
+        assert_eq!(sorted.next, vec![event(2), first, second]);
+        assert_eq!((sorted.repeats, sorted.gap_at), (2, None));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The machinery every service stands on: journal, relay, cursors, timers, commands, tokens, doors. It knows no domain word.
 //! `docs/bus.md` tells how the bus works; the author of a service needs [`service::Service`] and little more.
 
+mod affected;
 pub mod apply;
 pub mod auth;
 pub mod blob;
@@ -24,6 +25,7 @@ pub mod nats;
 pub mod node;
 pub mod paging;
 pub mod parked;
+mod recover;
 pub mod refusal;
 pub mod relay;
 pub mod seal;

@@ -24,7 +24,10 @@ pub(crate) async fn let_go(tx: &mut Tx) -> Result<(), sqlx::Error> {
 
 /// What a relay that reads `id > last` never sees: rows that committed after a later one was numbered.
 pub(crate) async fn forget_late(tx: &mut Tx) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM bus.unnumbered WHERE id < (SELECT max(id) FROM bus.numbered)").execute(tx).await.map(|_| ())
+    sqlx::query("DELETE FROM bus.unnumbered WHERE id < (SELECT max(id) FROM bus.numbered)")
+        .execute(tx)
+        .await
+        .map(|_| ())
 }
 
 /// What is due by the clock of this process.

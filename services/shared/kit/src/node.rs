@@ -152,7 +152,9 @@ pub async fn start<S: Service>(service: S, settings: &Settings) -> anyhow::Resul
         client: client.clone(),
         access: settings.nats.clone(),
         region: settings.region.clone(),
+        peers: PeerJournal::new(settings.peers.clone()),
     };
+    relay.first_look().await;
     loops.spawn(|stop| relay.run(stop));
     for producer in S::HEARS {
         let consumer = Consumer {
@@ -166,6 +168,7 @@ pub async fn start<S: Service>(service: S, settings: &Settings) -> anyhow::Resul
     let (parked, ticking) = (corridor.clone(), corridor.clone());
     loops.spawn(|stop| parked.retry_parked(stop));
     loops.spawn(|stop| ticking.tick(stop));
-    let bus = Arc::new(LocalNode { corridor: corridor.clone(), client });
+    let bus =
+        Arc::new(LocalNode { corridor: corridor.clone(), client, peers: PeerJournal::new(settings.peers.clone()) });
     Ok(Node { corridor, bus, loops })
 }

@@ -274,6 +274,11 @@ impl<S: Service> Corridor<S> {
             Err(failed) => return Ok(Err(failed)),
         };
         let opened = self.open(tx).await?;
+        let mut touched = keys.heads.clone();
+        touched.insert(event.key);
+        if !self.fenced(tx, opened.moment, &touched).await?.is_empty() {
+            return Ok(Err(Failed::NotYet("its case waits for a person after a recovery".to_owned())));
+        }
         let (heads, mut unit) = self.lock_and_load(tx, &keys).await?;
         let cause = Cause::Event(Box::new(event.clone()));
         let mut cx = Context::new(S::NAME, opened.moment.now, opened.rules, cause.clone());

@@ -14,7 +14,9 @@ use tracing::Instrument;
 use xiezhi_proto::bus::v1 as proto;
 
 use crate::corridor::Corridor;
+use crate::doors::PeerJournal;
 use crate::envelope::Envelope;
+use crate::recover::gather::{self, Memory};
 use crate::service::Service;
 use crate::settings::NatsAccess;
 use crate::{headers, metrics, nats, store, telemetry};
@@ -34,7 +36,14 @@ pub(crate) struct Relay<S: Service> {
     pub client: async_nats::Client,
     pub access: NatsAccess,
     pub region: String,
+    /// The neighbours, who remember heads of our chain.
+    pub peers: PeerJournal,
 }
+
+/// How often the neighbours are asked what they remember.
+const ASK_NEIGHBOURS: Duration = Duration::from_secs(30);
+/// How long a starting service waits for its first look at stream and neighbours.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
 
 /// Why a round of publishing ended early.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +67,8 @@ struct Progress {
     moved_at: Instant,
     /// When the beacon was last sent.
     beacon_at: Instant,
+    /// When the neighbours were last asked what they remember.
+    asked_at: Instant,
 }
 
 /// How many events the stream does not hold yet.
@@ -66,6 +77,17 @@ fn lag(service: &'static str, events: i64) {
 }
 
 impl<S: Service> Relay<S> {
+    /// Looks at stream and neighbours before the first command is taken, so that nothing is decided on a journal that was
+    /// restored to an earlier time. Where neither answers, commands are taken all the same.
+    pub async fn first_look(&self) {
+        let jetstream = nats::jetstream(&self.client);
+        match tokio::time::timeout(FIRST_LOOK, self.prepare(&jetstream)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the stream was not looked at before the start"),
+            Err(_) => tracing::warn!("the stream was not looked at before the start: no answer"),
+        }
+    }
+
     /// Runs until it is told to stop.
     pub async fn run(self, stop: CancellationToken) {
         let relay = Arc::new(self);
@@ -102,7 +124,7 @@ impl<S: Service> Relay<S> {
     async fn publish_loop(&self, mut fresh: mpsc::Receiver<Vec<Envelope>>, stop: CancellationToken) {
         let jetstream = nats::jetstream(&self.client);
         let now = Instant::now();
-        let mut progress = Progress { ready: false, published: 0, moved_at: now, beacon_at: now };
+        let mut progress = Progress { ready: false, published: 0, moved_at: now, beacon_at: now, asked_at: now };
         let mut batch = Vec::new();
         loop {
             let done = match batch.first() {
@@ -173,6 +195,7 @@ impl<S: Service> Relay<S> {
     ) -> Result<(), RelayError> {
         if !progress.ready {
             self.prepare(jetstream).await?;
+            self.ask_neighbours().await?;
             progress.ready = true;
         }
         let head = self.head().await?;
@@ -208,6 +231,10 @@ impl<S: Service> Relay<S> {
             // A stream that was wiped while nothing was said is noticed here, not at the next event.
             if !sent {
                 self.check_stream(jetstream, progress.published).await?;
+            }
+            if progress.asked_at.elapsed() >= ASK_NEIGHBOURS {
+                progress.asked_at = Instant::now();
+                self.ask_neighbours().await?;
             }
         }
         Ok(())
@@ -269,6 +296,18 @@ impl<S: Service> Relay<S> {
             store::reset_published(&mut *link, last.pos).await?;
         }
         link.give_back();
+        Ok(())
+    }
+
+    /// Trips the fence where a neighbour remembers more of our journal than we have, or something else.
+    async fn ask_neighbours(&self) -> Result<(), RelayError> {
+        let memory = gather::remembered(&self.peers, self.corridor.pool(), S::NAME).await?;
+        if let Memory::Ahead { consumer, pos } = memory {
+            tracing::error!(consumer, pos, "a neighbour remembers more than the journal");
+            let mut link = self.corridor.inner.work.take().await?;
+            store::set_rolled_back(&mut *link).await?;
+            link.give_back();
+        }
         Ok(())
     }
 

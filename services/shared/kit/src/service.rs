@@ -163,6 +163,22 @@ pub trait Service: Send + Sync + 'static {
     /// Decides a timer that came due.
     fn on_timer(&self, unit: &mut Self::Unit, cx: &mut Context<Self::Rules>, timer: &FiredTimer) -> Result<(), Failed>;
 
+    /// What to hold before a command's effects are put back from its events: their keys, and more where the service says so.
+    fn keys_of_own(&self, events: &[Envelope]) -> Result<Keys<Self::Needs>, Failed> {
+        Ok(Keys::many(events.iter().map(|event| event.key)))
+    }
+
+    /// Puts what one command decided back into the tables, from its events alone: asked for only after the database was restored
+    /// to an earlier time. What the events do not tell is refused, and the case waits for a person.
+    fn on_own_events(
+        &self,
+        _unit: &mut Self::Unit,
+        _cx: &mut Context<Self::Rules>,
+        _events: &[Envelope],
+    ) -> Result<(), Failed> {
+        Err(Failed::Broken("its events do not tell all that the command wrote".to_owned()))
+    }
+
     /// A new bundle takes effect (`cx.rules()` is already the new one).
     fn on_rules(
         &self,

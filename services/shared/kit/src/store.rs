@@ -1,9 +1,11 @@
 //! The bus's own SQL: everything below schema `bus`, and nothing else.
 
 mod journal;
+mod recovery;
 mod timers;
 
 pub use journal::*;
+pub use recovery::*;
 pub use timers::*;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +34,8 @@ pub struct Moment {
     pub revision: i64,
     /// True while the journal is known to be behind what the stream has seen of it.
     pub rolled_back: bool,
+    /// True while cases of this service wait for a person after a recovery.
+    pub mending: bool,
 }
 
 /// A command that was answered before.
@@ -52,6 +56,8 @@ pub struct Head {
     pub last_hash: Vec<u8>,
     pub published_pos: i64,
     pub rolled_back: bool,
+    /// "normal", "rolled_back" or "mending".
+    pub mode: String,
 }
 
 /// Makes the rows that exist once. The kind of clock is written here and never changed.
@@ -137,8 +143,8 @@ pub async fn begin(tx: &mut Tx, ids: &[Uuid]) -> Outcome<(Moment, Vec<StoredComm
     let mut moment = None;
     let mut answered = Vec::new();
     for row in rows {
-        let rolled_back = row.mode == "rolled_back";
-        moment = Some(Moment { now: row.now.to_jiff(), revision: row.revision, rolled_back });
+        let (rolled_back, mending) = (row.mode == "rolled_back", row.mode == "mending");
+        moment = Some(Moment { now: row.now.to_jiff(), revision: row.revision, rolled_back, mending });
         let command = (row.command_id, row.caller, row.method, row.request_hash, row.response);
         if let (Some(command_id), Some(caller), Some(method), Some(request_hash), Some(response)) = command {
             answered.push(StoredCommand { command_id, caller, method, request_hash, response });

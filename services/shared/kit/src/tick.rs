@@ -148,17 +148,19 @@ impl<S: Service> Corridor<S> {
     /// Head first, timer second, as in the handlers, so the two cannot deadlock.
     async fn fire_in(&self, tx: &mut crate::service::Tx, due: &BTreeSet<Uuid>) -> Result<Fired, Stopped> {
         let opened = self.open(tx).await?;
+        let fenced = self.fenced(tx, opened.moment, due).await?;
+        let due = &due.difference(&fenced).copied().collect();
         let mut heads = store::lock_free_heads(tx, due).await?;
         let keys: BTreeSet<Uuid> = heads.keys().copied().collect();
         let timers = store::lock_due_timers(tx, &keys, opened.moment.now).await?;
         if timers.is_empty() {
-            return Ok(Fired::default());
+            return Ok(Fired { failed: fenced.into_iter().collect(), left: None });
         }
         let wanted = union(timers.iter().map(|timer| self.inner.service.keys_of_timer(timer)));
         let (more, mut unit) = self.lock_and_load(tx, &wanted).await?;
         heads.extend(more);
         let mut fired: Vec<FiredTimer> = Vec::with_capacity(timers.len());
-        let mut failed = Vec::new();
+        let mut failed: Vec<Uuid> = fenced.into_iter().collect();
         let mut context: Option<Context<S::Rules>> = None;
         for timer in timers {
             // What an earlier timer of this sweep cancelled or armed anew is no longer due.

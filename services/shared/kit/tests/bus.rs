@@ -1,6 +1,7 @@
 //! The bus on real servers: two toy services that count, with commands, events, timers, repairs and crashes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
 
+mod recovery;
 mod toy;
 
 use std::time::Duration;

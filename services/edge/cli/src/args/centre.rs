@@ -45,6 +45,48 @@ pub enum BusCommand {
     Parked(ParkedCommand),
     /// How far each consumer has come
     Cursors,
+    /// Bring a service forward whose database was restored to an earlier time
+    Recover(RecoverArgs),
+    /// Cases that wait for a person after a recovery
+    #[command(subcommand)]
+    Diverged(DivergedCommand),
+}
+
+/// Which service, and what may be given up.
+#[derive(Debug, Clone, Args)]
+pub struct RecoverArgs {
+    /// The service
+    #[arg(value_parser = client::SERVICES)]
+    pub service: String,
+    /// Go on without the events that are nowhere; every case that rests on them waits for a person
+    #[arg(long, requires = "why")]
+    pub accept_loss: bool,
+    /// Why; kept in the audit
+    #[arg(long)]
+    pub why: Option<String>,
+}
+
+/// `bus diverged …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum DivergedCommand {
+    /// What waits, and why
+    List {
+        /// Settled ones as well
+        #[arg(long)]
+        all: bool,
+    },
+    /// Say that a case was put right; the bus goes on with it
+    Settle(DivergedArgs),
+}
+
+/// Which case, and what was done about it.
+#[derive(Debug, Clone, Args)]
+pub struct DivergedArgs {
+    /// CONSUMER/PRODUCER/KEY, as `bus diverged list` shows it
+    pub case: String,
+    /// What was done about it; kept in the audit
+    #[arg(long)]
+    pub why: String,
 }
 
 /// `bus parked …`

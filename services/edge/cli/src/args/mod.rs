@@ -11,7 +11,8 @@ use clap::{Args, Subcommand};
 
 pub use case::{AcceptArgs, CaseCommand, CaseListArgs, DeclineArgs, RegisterArgs, RevealsArgs};
 pub use centre::{
-    AccountCommand, BusCommand, JourneyCommand, JourneyRunArgs, PackCommand, ParkedArgs, ParkedCommand, VerifyArgs,
+    AccountCommand, BusCommand, DivergedArgs, DivergedCommand, JourneyCommand, JourneyRunArgs, PackCommand, ParkedArgs,
+    ParkedCommand, RecoverArgs, VerifyArgs,
 };
 pub use evaluation::{CallbackCommand, RatesCommand};
 pub use operation::{BookingsArgs, OfficerArg, OfficerCommand, OperationArg, OperationCommand, ReasonArgs, TermsArgs};

@@ -46,6 +46,14 @@ pub(super) fn text(say: &Say) -> String {
         Say::VerifyHolds { checks } => format!("all {checks} hold"),
         Say::VerifyFails { violations } => format!("{violations} do not hold"),
         Say::VerifyParked { count } => format!("{count} events wait: xiezhi bus parked list"),
+        Say::Recovered { service, imported, redone, last } => {
+            format!(
+                "{service} is recovered: {imported} events came back, {redone} decisions were redone, the journal ends at {last}"
+            )
+        }
+        Say::EpochBegan { epoch, base } => format!("what came after {base} is lost; epoch {epoch} begins"),
+        Say::Affected { count } => format!("{count} cases wait for a person: xiezhi bus diverged list"),
+        Say::Settled { what, left } => format!("{what} is settled, {left} left of its kind"),
         Say::VerifyLate { count } => {
             format!("{count} timers fired more than 5 s after they were due (an outage, or turned time)")
         }

@@ -207,6 +207,8 @@ pub const LABELS: &[(&str, &str, &str)] = &[
     ("parked.behind", "排在其后", "behind another"),
     ("parked.resolved", "已处理", "resolved"),
     ("parked.skipped", "已跳过", "skipped"),
+    ("affected.open", "待核对", "open"),
+    ("affected.settled", "已核对", "settled"),
     ("clock.real", "真实时间", "real time"),
     ("clock.simulated", "模拟时间", "simulated time"),
     ("service.intake", "受理", "intake"),
@@ -225,6 +227,7 @@ pub const LABELS: &[(&str, &str, &str)] = &[
     ("N10", "消息流与日志一致", "streams equal journals"),
     // Events
     ("bundle.published", "发布配置包", "pack published"),
+    ("epoch.started", "新纪元开始", "a new epoch begins"),
     ("intake.case.registered", "登记", "registered"),
     ("intake.case.accepted", "受理", "accepted"),
     ("intake.case.declined", "不予受理", "declined"),

@@ -216,6 +216,36 @@ pub enum Say {
         /// How many.
         count: usize,
     },
+    /// A service was brought forward.
+    Recovered {
+        /// Its name.
+        service: String,
+        /// How many events came back.
+        imported: u64,
+        /// How many decisions were put back.
+        redone: u64,
+        /// Where its journal ends now.
+        last: i64,
+    },
+    /// A new epoch began.
+    EpochBegan {
+        /// Which.
+        epoch: i32,
+        /// The last position that is the same for everybody.
+        base: i64,
+    },
+    /// Cases that wait for a person after a recovery.
+    Affected {
+        /// How many.
+        count: u64,
+    },
+    /// One of them is settled.
+    Settled {
+        /// Which.
+        what: String,
+        /// How many are left of the same kind.
+        left: u64,
+    },
     /// Timers that fired late.
     VerifyLate {
         /// How many.

@@ -44,6 +44,12 @@ pub(super) fn text(say: &Say) -> String {
         Say::VerifyHolds { checks } => format!("{checks} 项全部成立"),
         Say::VerifyFails { violations } => format!("{violations} 处不成立"),
         Say::VerifyParked { count } => format!("{count} 个事件在等待处理: xiezhi bus parked list"),
+        Say::Recovered { service, imported, redone, last } => {
+            format!("{service} 已恢复: 找回事件 {imported} 条, 重做决定 {redone} 项, 日志至第 {last} 条")
+        }
+        Say::EpochBegan { epoch, base } => format!("第 {base} 条之后的事件已丢失, 从此为第 {epoch} 纪元"),
+        Say::Affected { count } => format!("{count} 件待人工核对: xiezhi bus diverged list"),
+        Say::Settled { what, left } => format!("{what} 已核对, 同类尚余 {left} 件"),
         Say::VerifyLate { count } => format!("{count} 个计时器晚于到期 5 秒以上触发 (停机或者拨钟所致)"),
         Say::VerifyMore { count } => format!("另有 {count} 处"),
         Say::JourneyDone { name, steps, took } => format!("剧本 {name} 走通, {steps} 步, {:.1} 秒", took.as_secs_f64()),

@@ -4,7 +4,7 @@ use client::{SERVICES, call};
 use xiezhi_proto::bus::v1 as bus;
 use xiezhi_proto::bus::v1::{Cursor, DecideParkedRequest, ParkedDecision, ParkedEvent};
 
-use super::View;
+use super::{View, recovery};
 use crate::args::{BusCommand, ParkedArgs, ParkedCommand};
 use crate::failure::Failure;
 use crate::reflect::json;
@@ -16,6 +16,8 @@ use crate::session::Session;
 pub async fn run(session: &Session, screen: &mut Screen, command: BusCommand) -> Result<Answer, Failure> {
     match command {
         BusCommand::Cursors => cursors(session).await,
+        BusCommand::Recover(args) => recovery::recover(session, screen, &args).await,
+        BusCommand::Diverged(command) => recovery::diverged(session, command).await,
         BusCommand::Parked(ParkedCommand::List { all }) => list(session, all).await,
         BusCommand::Parked(ParkedCommand::Retry(args)) => decide(session, &args, ParkedDecision::Retry).await,
         BusCommand::Parked(ParkedCommand::Skip(args)) => {

@@ -17,6 +17,7 @@ pub mod operation;
 pub mod packs;
 pub mod precedent;
 pub mod rating;
+pub mod recovery;
 pub mod reply;
 pub mod responsibility;
 pub mod task;
@@ -44,10 +45,25 @@ pub struct View<'a> {
     pub now: Timestamp,
 }
 
+/// Services and the codes of their names.
+const SERVICE_LABELS: [(&str, &str); 5] = [
+    ("intake", "service.intake"),
+    ("assignment", "service.assignment"),
+    ("scheduling", "service.scheduling"),
+    ("supervision", "service.supervision"),
+    ("evaluation", "service.evaluation"),
+];
+
 impl<'a> View<'a> {
     /// The view of a session, with the centre's own time.
     pub async fn of(session: &'a Session) -> Result<View<'a>, crate::failure::Failure> {
         Ok(Self { lang: session.lang, names: session.names().await?, now: session.now().await? })
+    }
+
+    /// What a service is called.
+    #[must_use]
+    pub fn service(service: &str, lang: Lang) -> &'static str {
+        SERVICE_LABELS.iter().find(|(name, _)| *name == service).map_or("", |(_, code)| label(code, lang))
     }
 
     /// A moment; nothing where it is absent.

@@ -60,6 +60,9 @@ pub fn render(report: &Report, lang: Lang) -> String {
     if !report.parked.is_empty() {
         text.push_str(&format!("{}\n", Say::VerifyParked { count: report.parked.len() }.text(lang)));
     }
+    if !report.affected.is_empty() {
+        text.push_str(&format!("{}\n", Say::Affected { count: report.affected.len() as u64 }.text(lang)));
+    }
     if report.late_timers > 0 {
         text.push_str(&format!("{}\n", Say::VerifyLate { count: report.late_timers }.text(lang)));
     }
@@ -112,6 +115,7 @@ mod tests {
             at: None,
             checks: vec![check("N1", 12, vec![]), check("N2", 1234, violations)],
             parked: vec![],
+            affected: vec![],
             late_timers: 0,
         }
     }

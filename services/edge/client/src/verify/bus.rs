@@ -6,8 +6,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 use xiezhi_proto::bus::v1::{
-    CheckStreamRequest, Cursor, FindCommandRequest, FindCommandResponse, HighWaterResponse, ListParkedRequest,
-    ListTimersRequest, ParkedEvent, Timer,
+    AffectedCase, CheckStreamRequest, Cursor, FindCommandRequest, FindCommandResponse, HighWaterResponse,
+    ListAffectedRequest, ListParkedRequest, ListTimersRequest, ParkedEvent, Timer,
 };
 
 use super::chain::{Chain, Read};
@@ -121,6 +121,17 @@ pub async fn parked(centre: &Centre, service: &str) -> Result<Vec<ParkedEvent>, 
             ListParkedRequest { service: service.to_owned(), page_size: 500, page_token, include_decided: false };
         let page = centre.read(|| call!(centre.bus(service).list_parked(request.clone()))).await?;
         Ok((page.parked, page.next_page_token))
+    })
+    .await
+}
+
+/// Every case of a service that waits for a person after a recovery.
+pub async fn affected(centre: &Centre, service: &str) -> Result<Vec<AffectedCase>, Error> {
+    pages(|page_token| async move {
+        let request =
+            ListAffectedRequest { service: service.to_owned(), page_size: 500, page_token, include_settled: false };
+        let page = centre.read(|| call!(centre.bus(service).list_affected(request.clone()))).await?;
+        Ok((page.affected, page.next_page_token))
     })
     .await
 }

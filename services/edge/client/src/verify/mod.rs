@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
-use xiezhi_proto::bus::v1::ParkedEvent;
+use xiezhi_proto::bus::v1::{AffectedCase, ParkedEvent};
 
 use crate::centre::Centre;
 use crate::refused::Error;
@@ -97,6 +97,25 @@ impl From<ParkedEvent> for Parked {
     }
 }
 
+/// A case that waits for a person after a recovery; not a violation, but always told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Affected {
+    /// Whose tables are meant.
+    pub consumer: String,
+    /// Whose events are meant.
+    pub producer: String,
+    /// The aggregate.
+    pub key: String,
+    /// Why a person is needed.
+    pub reason: String,
+}
+
+impl From<AffectedCase> for Affected {
+    fn from(case: AffectedCase) -> Self {
+        Self { consumer: case.consumer, producer: case.producer, key: case.key, reason: case.reason }
+    }
+}
+
 /// Everything a verification found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -106,6 +125,8 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// Events that wait.
     pub parked: Vec<Parked>,
+    /// Cases that wait for a person after a recovery, over all services.
+    pub affected: Vec<Affected>,
     /// Timers that fired more than five seconds late: during an outage, or while time was turned.
     pub late_timers: u64,
 }
@@ -137,6 +158,7 @@ pub async fn verify(centre: &Centre, options: &Options) -> Result<Report, Error>
         found.compared += compared;
         found.stream_faults.extend(differences);
         found.parked.extend(bus::parked(centre, service).await?.into_iter().map(Parked::from));
+        found.affected.extend(bus::affected(centre, service).await?.into_iter().map(Affected::from));
     }
     let (chain, cursors) = bus::cursors(&look.cursors, &look.heads, &found.hashes);
     found.chain_faults.extend(chain);
@@ -162,6 +184,7 @@ struct Found {
     compared: u64,
     stream_faults: Vec<Violation>,
     parked: Vec<Parked>,
+    affected: Vec<Affected>,
 }
 
 impl Found {
@@ -212,6 +235,7 @@ impl Found {
                 Check::new("N10", self.compared, self.stream_faults),
             ],
             parked: self.parked,
+            affected: self.affected,
             late_timers: self.late,
         }
     }

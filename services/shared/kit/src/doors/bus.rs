@@ -10,11 +10,12 @@ use uuid::Uuid;
 use xiezhi_proto::bus::v1 as proto;
 use xiezhi_proto::bus::v1::bus_service_server::BusService;
 
-use super::{BusNode, Nodes};
+use super::{BusNode, Nodes, PeerJournal};
 use crate::caller::{Call, Granted};
 use crate::context::Blob;
 use crate::corridor::{Corridor, unavailable};
 use crate::paging;
+use crate::recover::Wish;
 use crate::refusal::{Checks, Refusal};
 use crate::service::Service;
 use crate::wire::{from_proto_time, to_proto_time};
@@ -99,6 +100,43 @@ impl BusService for BusDoor {
         Ok(Response::new(proto::DecideParkedResponse {}))
     }
 
+    async fn recover_journal(
+        &self,
+        request: Request<proto::RecoverJournalRequest>,
+    ) -> Result<Response<proto::RecoverJournalResponse>, Status> {
+        let by = Granted::of(&request)?.caller.actor();
+        let request = request.into_inner();
+        let mut checks = Checks::new();
+        // Only what gives something up must say why.
+        checks.text("why", &request.why, usize::from(request.accept_loss), 500, true);
+        checks.done()?;
+        let node = self.nodes.find(&request.service)?;
+        Ok(Response::new(node.recover(request, by).await?))
+    }
+
+    async fn list_affected(
+        &self,
+        request: Request<proto::ListAffectedRequest>,
+    ) -> Result<Response<proto::ListAffectedResponse>, Status> {
+        let request = request.into_inner();
+        Ok(Response::new(self.nodes.find(&request.service)?.affected(request).await?))
+    }
+
+    async fn settle_affected(
+        &self,
+        request: Request<proto::SettleAffectedRequest>,
+    ) -> Result<Response<proto::SettleAffectedResponse>, Status> {
+        let by = Granted::of(&request)?.caller.actor();
+        let request = request.into_inner();
+        let mut checks = Checks::new();
+        checks.text("why", &request.why, 1, 500, true);
+        checks.done()?;
+        let key = uuid_of("key", &request.key)?;
+        let node = self.nodes.find(&request.service)?;
+        let case = (request.producer, request.epoch, key);
+        Ok(Response::new(node.settle_affected(case, by, request.why).await?))
+    }
+
     async fn list_timers(
         &self,
         request: Request<proto::ListTimersRequest>,
@@ -175,6 +213,7 @@ impl BusService for BusDoor {
 pub(crate) struct LocalNode<S: Service> {
     pub corridor: Corridor<S>,
     pub client: async_nats::Client,
+    pub peers: PeerJournal,
 }
 
 #[tonic::async_trait]
@@ -194,7 +233,7 @@ impl<S: Service> BusNode for LocalNode<S> {
             last_hash: head.last_hash.into(),
             unnumbered,
             published_pos: head.published_pos,
-            mode: if head.rolled_back { "rolled_back" } else { "normal" }.to_owned(),
+            mode: head.mode,
         })
     }
 
@@ -305,6 +344,30 @@ impl<S: Service> BusNode for LocalNode<S> {
         if found { Ok(()) } else { Err(Refusal::NotFound { what: "parked event" }) }
     }
 
+    async fn recover(
+        &self,
+        request: proto::RecoverJournalRequest,
+        by: String,
+    ) -> Result<proto::RecoverJournalResponse, Refusal> {
+        let wish = Wish { accept_loss: request.accept_loss, by, why: request.why };
+        let done = self.corridor.recover(&nats::jetstream(&self.client), &self.peers, wish).await?;
+        Ok(done.into())
+    }
+
+    async fn affected(&self, request: proto::ListAffectedRequest) -> Result<proto::ListAffectedResponse, Refusal> {
+        self.corridor.list_affected(request).await
+    }
+
+    async fn settle_affected(
+        &self,
+        case: (String, i32, Uuid),
+        by: String,
+        why: String,
+    ) -> Result<proto::SettleAffectedResponse, Refusal> {
+        let left = self.corridor.settle_affected(case, by, why).await?;
+        Ok(proto::SettleAffectedResponse { left })
+    }
+
     async fn timers(&self, request: proto::ListTimersRequest) -> Result<proto::ListTimersResponse, Refusal> {
         let size = paging::page_size(request.page_size, 200, 1000)?;
         let key = key_of("key", &request.key)?;
@@ -360,6 +423,8 @@ impl<S: Service> BusNode for LocalNode<S> {
         .map_err(unavailable)?;
         Ok(proto::FindCommandResponse {
             answered: method.is_some(),
+            // A row without a method stands for an answer that went with the database.
+            answer_lost: method.as_ref().is_some_and(String::is_empty),
             method: method.unwrap_or_default(),
             events: u32::try_from(rows.len()).unwrap_or(u32::MAX),
             positions: rows.into_iter().flatten().collect(),

@@ -44,6 +44,21 @@ pub trait BusNode: Send + Sync + 'static {
     async fn command(&self, command_id: uuid::Uuid) -> Result<proto::FindCommandResponse, Refusal>;
     /// Compares stream and journal.
     async fn check_stream(&self) -> Result<proto::CheckStreamResponse, Refusal>;
+    /// Brings a journal that was restored to an earlier time forward.
+    async fn recover(
+        &self,
+        request: proto::RecoverJournalRequest,
+        by: String,
+    ) -> Result<proto::RecoverJournalResponse, Refusal>;
+    /// Cases that wait for a person after a recovery.
+    async fn affected(&self, request: proto::ListAffectedRequest) -> Result<proto::ListAffectedResponse, Refusal>;
+    /// A person has put one of them right.
+    async fn settle_affected(
+        &self,
+        case: (String, i32, uuid::Uuid),
+        by: String,
+        why: String,
+    ) -> Result<proto::SettleAffectedResponse, Refusal>;
     /// What time it is.
     async fn clock(&self) -> Result<proto::GetClockResponse, Refusal>;
     /// Turns the clock of a simulated centre.

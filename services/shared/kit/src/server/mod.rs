@@ -4,6 +4,7 @@ mod connections;
 mod limits;
 mod observe;
 mod tls;
+mod unreadable;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -154,11 +155,13 @@ pub async fn serve(
     Ok(Serving { address, tls, stop, health, task })
 }
 
-/// From the outside in: gRPC-Web becomes gRPC, the span begins, too much is shed, deadlines run, sizes are read, the guard stands.
+/// From the outside in: gRPC-Web becomes gRPC, the span begins, too much is shed, deadlines run, bytes that are no message are
+/// told, sizes are read, the guard stands.
 fn guarded(rpc: axum::Router, guard: Arc<Guard>, most_at_once: usize) -> axum::Router {
     let room = Arc::new(Semaphore::new(most_at_once));
     rpc.layer(from_fn_with_state(guard, guard::stand))
         .layer(from_fn(limits::size))
+        .layer(from_fn(unreadable::tell))
         .layer(from_fn(limits::deadline))
         .layer(from_fn_with_state(room, limits::shed))
         .layer(from_fn(observe::observe))

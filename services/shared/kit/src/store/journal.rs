@@ -126,7 +126,7 @@ pub async fn number(connections: &Connections, service: &str, limit: i64) -> Out
                   j.traceparent AS "traceparent?", j.key AS "key?", j.key_seq AS "key_seq?", j.type AS "type_name?",
                   j.schema_ver AS "schema_ver?", j.occurred_at AS "occurred_at?: _", j.recorded_at AS "recorded_at?: _",
                   j.payload AS "payload?"
-           FROM (SELECT epoch, last_pos, last_hash FROM bus.node WHERE mode = 'normal' FOR UPDATE SKIP LOCKED) n
+           FROM (SELECT epoch, last_pos, last_hash FROM bus.node WHERE mode <> 'rolled_back' FOR UPDATE SKIP LOCKED) n
            LEFT JOIN (SELECT j.* FROM bus.unnumbered u JOIN bus.journal j USING (id) ORDER BY u.id LIMIT $1) j ON true
            ORDER BY j.id"#,
         limit
@@ -278,6 +278,7 @@ pub async fn head(store: impl PgExecutor<'_>) -> Outcome<Head> {
         last_hash: row.last_hash,
         published_pos: row.published_pos,
         rolled_back: row.mode == "rolled_back",
+        mode: row.mode,
     })
 }
 

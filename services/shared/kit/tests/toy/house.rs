@@ -17,6 +17,7 @@ use kit::settings::{ClockKind, NatsAccess, Peers, Secrets};
 use kit::{Settings, blob};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 use xiezhi_proto::bus::v1 as proto;
 use xiezhi_proto::bus::v1::bus_service_server::BusServiceServer;
@@ -57,8 +58,8 @@ pub struct House {
     pub postgres: Option<testkit::Postgres>,
     clock: ClockKind,
     databases: Mutex<BTreeMap<&'static str, String>>,
-    listener: Mutex<Option<std::net::TcpListener>>,
-    address: String,
+    listeners: Mutex<BTreeMap<&'static str, std::net::TcpListener>>,
+    addresses: BTreeMap<String, String>,
 }
 
 impl House {
@@ -67,16 +68,20 @@ impl House {
     }
 
     pub async fn open_in(clock: ClockKind) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (mut listeners, mut addresses) = (BTreeMap::new(), BTreeMap::new());
+        for name in ["counter", "mirror", "clerk"] {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listener.set_nonblocking(true).unwrap();
+            addresses.insert(name.to_owned(), format!("http://{}", listener.local_addr().unwrap()));
+            listeners.insert(name, listener);
+        }
         Self {
             nats: testkit::fresh_nats().await.unwrap(),
             postgres: None,
             clock,
             databases: Mutex::default(),
-            listener: Mutex::new(Some(listener)),
-            address,
+            listeners: Mutex::new(listeners),
+            addresses,
         }
     }
 
@@ -93,6 +98,41 @@ impl House {
         postgres.url(name)
     }
 
+    /// What a backup of a toy's database holds now. The toy must not run.
+    pub async fn back_up<S: Service>(&self) -> String {
+        let (url, name) = self.named::<S>().await;
+        let backup = format!("{name}_kept");
+        Self::administer(&url, &[format!("CREATE DATABASE {backup} TEMPLATE {name}")]).await;
+        backup
+    }
+
+    /// Puts a toy's database back to what a backup holds. The toy must not run.
+    pub async fn restore<S: Service>(&self, backup: &str) {
+        let (url, name) = self.named::<S>().await;
+        let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+        Self::administer(&url, &[drop, format!("CREATE DATABASE {name} TEMPLATE {backup}")]).await;
+    }
+
+    async fn named<S: Service>(&self) -> (String, String) {
+        let url = self.database::<S>().await;
+        let (server, name) = url.rsplit_once('/').unwrap();
+        (format!("{server}/postgres"), name.split('?').next().unwrap().to_owned())
+    }
+
+    async fn administer(url: &str, statements: &[String]) {
+        let pool = PgPool::connect(url).await.unwrap();
+        for statement in statements {
+            // Sessions that were told to end may take a moment.
+            let mut tries = 0;
+            while let Err(error) = sqlx::query(sqlx::AssertSqlSafe(statement.clone())).execute(&pool).await {
+                tries += 1;
+                assert!(tries < 100, "{statement}: {error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        pool.close().await;
+    }
+
     async fn database<S: Service>(&self) -> String {
         if let Some(url) = self.databases.lock().unwrap().get(S::NAME) {
             return url.clone();
@@ -100,7 +140,12 @@ impl House {
         let url = self.fresh_database(S::NAME).await;
         kit::node::migrate::<S>(&url, &NO_TABLES, self.clock).await.unwrap();
         let pool = PgPool::connect(&url).await.unwrap();
-        sqlx::query("CREATE TABLE total (key uuid PRIMARY KEY, total bigint NOT NULL)").execute(&pool).await.unwrap();
+        for table in [
+            "CREATE TABLE total (key uuid PRIMARY KEY, total bigint NOT NULL)",
+            "CREATE TABLE slip (id uuid PRIMARY KEY, key uuid NOT NULL, amount bigint NOT NULL)",
+        ] {
+            sqlx::query(table).execute(&pool).await.unwrap();
+        }
         pool.close().await;
         self.databases.lock().unwrap().insert(S::NAME, url.clone());
         url
@@ -120,10 +165,7 @@ impl House {
                 stream_max_bytes: 1 << 24,
             },
             clock: self.clock,
-            peers: Peers {
-                addresses: BTreeMap::from([("counter".to_owned(), self.address.clone())]),
-                token: Arc::default(),
-            },
+            peers: Peers { addresses: self.addresses.clone(), token: Arc::default() },
             region: "330421".to_owned(),
             secrets: Secrets::default(),
         };
@@ -140,23 +182,29 @@ impl House {
                 matches!(refusal, Refusal::Unavailable(_)).then(Default::default).ok_or(refusal)
             })
             .unwrap();
-        if S::NAME == "counter"
-            && let Some(listener) = self.listener.lock().unwrap().take()
+        // A restarted toy answers behind the same door.
+        let listener = self.listeners.lock().unwrap().get(S::NAME).unwrap().try_clone().unwrap();
+        let door_closed = CancellationToken::new();
         {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             let door = BusServiceServer::new(BusDoor::new(Nodes::new([Arc::clone(&bus)])));
+            let closed = door_closed.clone().cancelled_owned();
             tokio::spawn(
                 tonic::transport::Server::builder()
                     .add_service(door)
-                    .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener)),
+                    .serve_with_incoming_shutdown(tokio_stream::wrappers::TcpListenerStream::new(listener), closed),
             );
         }
-        Started { corridor, bus, loops: running.loops }
+        Started { corridor, bus, loops: running.loops, door: door_closed.drop_guard() }
     }
 
-    async fn stream(&self) -> jetstream::stream::Stream {
+    pub async fn stream(&self) -> jetstream::stream::Stream {
+        self.stream_of("EV_COUNTER").await
+    }
+
+    pub async fn stream_of(&self, name: &str) -> jetstream::stream::Stream {
         let client = async_nats::connect(self.nats.url()).await.unwrap();
-        jetstream::new(client).get_stream("EV_COUNTER").await.unwrap()
+        jetstream::new(client).get_stream(name).await.unwrap()
     }
 
     pub async fn stream_messages(&self) -> u64 {
@@ -211,7 +259,7 @@ impl House {
     }
 }
 
-fn call(command_id: Uuid, method: &str) -> Call {
+pub fn call(command_id: Uuid, method: &str) -> Call {
     Call { command_id, granted: granted(method), request_hash: [0; 32], traceparent: None }
 }
 
@@ -220,6 +268,8 @@ pub struct Started<S: Service> {
     pub corridor: Corridor<S>,
     pub bus: Arc<dyn BusNode>,
     loops: Loops,
+    #[allow(dead_code)] // closes the door when the toy is dropped
+    door: DropGuard,
 }
 
 impl<S: Service> Drop for Started<S> {
@@ -232,6 +282,7 @@ impl<S: Service> Drop for Started<S> {
 impl<S: Service<Needs = Nothing>> Started<S> {
     pub async fn stop(self) {
         self.loops.stop().await;
+        self.corridor.pool().close().await;
     }
 
     pub async fn total(&self, key: Uuid) -> i64 {
@@ -322,6 +373,19 @@ impl Started<Counter> {
         Ok(answer.amount)
     }
 
+    /// Keeps every replica from giving positions, as if they were dead, until this toy is stopped.
+    pub async fn hold_numbering(&self) {
+        let pool = self.corridor.pool().clone();
+        let (held, holding) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            let mut tx = pool.begin().await.unwrap();
+            sqlx::query("SELECT 1 FROM bus.node FOR UPDATE").execute(&mut *tx).await.unwrap();
+            held.send(()).unwrap();
+            tokio::time::sleep(Duration::from_secs(8)).await;
+        });
+        holding.await.unwrap();
+    }
+
     /// Adds one to a key that holds one, and refuses any other.
     pub async fn add_once(&self, command_id: Uuid, key: Uuid) -> Result<i64, Refusal> {
         let answer = self
@@ -368,6 +432,12 @@ impl Started<Counter> {
             })
             .await
             .unwrap();
+    }
+}
+
+impl<S: Service> Started<S> {
+    pub async fn cursor_state(&self) -> String {
+        self.bus.cursors().await.unwrap().cursors.first().unwrap().state.clone()
     }
 }
 

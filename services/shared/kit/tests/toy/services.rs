@@ -58,14 +58,14 @@ impl Merge for Nothing {
     fn merge(&mut self, Self: Self) {}
 }
 
-async fn load(tx: &mut Tx, heads: &BTreeSet<Uuid>) -> Result<Totals, StoreError> {
+pub async fn load(tx: &mut Tx, heads: &BTreeSet<Uuid>) -> Result<Totals, StoreError> {
     let keys: Vec<Uuid> = heads.iter().copied().collect();
     let rows: Vec<(Uuid, i64)> =
         sqlx::query_as("SELECT key, total FROM total WHERE key = ANY($1)").bind(&keys).fetch_all(tx).await?;
     Ok(Totals { rows: Table::loaded(rows) })
 }
 
-async fn flush(tx: &mut Tx, unit: &Totals) -> Result<(), StoreError> {
+pub async fn flush(tx: &mut Tx, unit: &Totals) -> Result<(), StoreError> {
     let (keys, totals): (Vec<Uuid>, Vec<i64>) = unit.rows.changed().map(|(key, total)| (*key, *total)).unzip();
     sqlx::query(
         "INSERT INTO total SELECT * FROM UNNEST($1::uuid[], $2::bigint[])
@@ -107,6 +107,13 @@ impl Service for Counter {
     fn on_timer(&self, unit: &mut Totals, cx: &mut Context<String>, timer: &FiredTimer) -> Result<(), Failed> {
         unit.add(timer.key, 1);
         cx.emit(timer.key, &Counted { amount: 1 });
+        Ok(())
+    }
+
+    fn on_own_events(&self, unit: &mut Totals, _: &mut Context<String>, events: &[Envelope]) -> Result<(), Failed> {
+        for event in events {
+            unit.add(event.key, event.body::<Counted>()?.amount);
+        }
         Ok(())
     }
 
