@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use house_tests::ingress::Ingress;
 use kit::auth::token::KeyPair;
 use rustix::process::Signal;
 use servers::{Binaries, Postgres, PostgresOptions};
+use sqlx::{Connection as _, PgConnection};
 use testkit::{program, repository, run_program};
 
-use crate::nats::{Nats, free_port};
+use crate::nats::Nats;
 use crate::proxy::Link;
+use crate::replica::{Replica, replica, service_password, shared_variables};
 use crate::undertaker::{Undertaker, family, signal};
 
 /// The services, in the order in which a complaint meets them.
@@ -64,66 +66,6 @@ pub struct Centre {
     closing: AtomicBool,
 }
 
-/// One process of a service, and what it goes through.
-#[derive(Debug)]
-pub struct Replica {
-    /// The service.
-    pub service: &'static str,
-    /// 1 or 2.
-    pub number: usize,
-    /// Where it answers.
-    pub port: u16,
-    /// Between it and PostgreSQL.
-    pub database: Link,
-    /// Between it and each node of NATS.
-    pub nats: Vec<Link>,
-    variables: Vec<(String, String)>,
-    process: Mutex<Option<Child>>,
-    /// False while a fault holds it down.
-    pub wanted: AtomicBool,
-    /// How often it was started.
-    pub starts: AtomicU64,
-    /// How often it ended without being told to.
-    pub unexpected: AtomicU64,
-}
-
-impl Replica {
-    /// Its name, e.g. `intake-1`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        format!("{}-{}", self.service, self.number)
-    }
-
-    /// Its process, where it has one.
-    #[must_use]
-    pub fn pid(&self) -> Option<u32> {
-        self.process().as_ref().map(Child::id)
-    }
-
-    /// Sends it a signal; false where there is no process.
-    pub fn signal(&self, what: Signal) -> bool {
-        self.pid().is_some_and(|pid| signal(pid, what))
-    }
-
-    /// Ends it without a word and holds it down until it is wanted again.
-    pub fn kill(&self) {
-        self.wanted.store(false, Ordering::SeqCst);
-        if let Some(process) = self.process().as_mut() {
-            let _ = process.kill();
-        }
-    }
-
-    /// True while its process lives.
-    #[must_use]
-    pub fn lives(&self) -> bool {
-        self.process().as_mut().is_some_and(|process| matches!(process.try_wait(), Ok(None)))
-    }
-
-    fn process(&self) -> std::sync::MutexGuard<'_, Option<Child>> {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Centre {
     /// Starts servers and services, and puts the pack of a chaos run in force.
     pub async fn start(options: CentreOptions) -> anyhow::Result<Arc<Self>> {
@@ -163,7 +105,7 @@ impl Centre {
             SERVICES.into_iter().flat_map(|service| [(service, 1), (service, 2)]).enumerate()
         {
             let seed = seed ^ (place as u64).wrapping_mul(0x0100_0000_01B3);
-            replicas.push(replica(service, number, &postgres, &nats, seed, &common).await?);
+            replicas.push(replica(service, number, &postgres, &nats, seed).await?);
         }
         let centre = Arc::new(Self {
             folder,
@@ -226,6 +168,14 @@ impl Centre {
         let variables: Vec<(&str, &str)> =
             variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         run_program(&program()?, arguments, &variables).await?.done()
+    }
+
+    /// Does something to a service's database as its administrator.
+    pub async fn tamper(&self, service: &str, statement: &'static str) -> anyhow::Result<()> {
+        let mut session = PgConnection::connect(&self.admin_url(&format!("xiezhi_{service}"))).await?;
+        sqlx::raw_sql(statement).execute(&mut session).await?;
+        session.close().await?;
+        Ok(())
     }
 
     /// The processes of one service.
@@ -372,69 +322,6 @@ pub fn log(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.log"))
 }
 
-/// The services' own roles have one password, so that a process need not be the administrator.
-fn service_password() -> &'static str {
-    static PASSWORD: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    PASSWORD.get_or_init(|| uuid::Uuid::new_v4().simple().to_string())
-}
-
-fn shared_variables(folder: &Path, id: &str, ingress: &Ingress, nats_nodes: usize) -> Vec<(String, String)> {
-    let file = |name: &str| folder.join(name).display().to_string();
-    let peers: Vec<String> = SERVICES.iter().map(|service| format!("{service}={}", ingress.url())).collect();
-    let variables = [
-        ("XIEZHI_CENTRE_ID", id.to_owned()),
-        ("XIEZHI_SIMULATED", "true".to_owned()),
-        ("XIEZHI_SIGNING_KEY_FILE", file("signing-key.pem")),
-        ("XIEZHI_VERIFYING_KEY_FILE", file("verifying-key.pem")),
-        ("XIEZHI_VAULT_KEY", "5a".repeat(32)),
-        ("XIEZHI_TEXT_KEY", "7e".repeat(32)),
-        ("XIEZHI_PEERS", peers.join(",")),
-        ("XIEZHI_NATS_REPLICAS", nats_nodes.to_string()),
-    ];
-    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-async fn replica(
-    service: &'static str,
-    number: usize,
-    postgres: &Postgres,
-    nats: &Nats,
-    seed: u64,
-    common: &[(String, String)],
-) -> anyhow::Result<Replica> {
-    if common.is_empty() {
-        bail!("a process without settings");
-    }
-    let database = Link::open(postgres.port(), seed).await?;
-    let mut links = Vec::new();
-    for (node, port) in nats.ports().into_iter().enumerate() {
-        links.push(Link::open(port, seed ^ (node as u64 + 1)).await?);
-    }
-    let port = free_port()?;
-    let urls: Vec<String> = links.iter().map(|link| format!("nats://127.0.0.1:{}", link.port())).collect();
-    let upper = service.to_uppercase();
-    let password = service_password();
-    let url = format!("postgres://xiezhi_{service}:{password}@127.0.0.1:{}/xiezhi_{service}", database.port());
-    let variables = vec![
-        (format!("XIEZHI_{upper}_DATABASE_URL"), url),
-        (format!("XIEZHI_{upper}_NATS_PASSWORD"), nats.password(service)?.to_owned()),
-        ("XIEZHI_NATS_URL".to_owned(), urls.join(",")),
-        ("XIEZHI_LISTEN".to_owned(), format!("127.0.0.1:{port}")),
-    ];
-    Ok(Replica {
-        service,
-        number,
-        port,
-        database,
-        nats: links,
-        variables,
-        process: Mutex::new(None),
-        wanted: AtomicBool::new(true),
-        starts: AtomicU64::new(0),
-        unexpected: AtomicU64::new(0),
-    })
-}
-
 /// Keeps settings in somebody's shell away from a process, and Ctrl-C to ourselves.
 pub fn alone(command: &mut Command) {
     use std::os::unix::process::CommandExt;
@@ -445,14 +332,6 @@ pub fn alone(command: &mut Command) {
         }
     }
     command.process_group(0);
-}
-
-/// The password in a URL is nobody's business.
-#[must_use]
-pub fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let Some((_, host)) = rest.rsplit_once('@') else { return url.to_owned() };
-    format!("{scheme}://{host}")
 }
 
 /// A context for an error that names a file.

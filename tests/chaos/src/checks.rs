@@ -65,7 +65,11 @@ pub async fn check(centre: &Centre, people: &Arc<People>) -> anyhow::Result<Find
     invariants(&operator, people, &mut findings).await?;
     histories(people, &mut findings).await?;
     refused_after_all(&operator, people, &mut findings).await?;
+    restored(&operator, people, &mut findings).await?;
     bookings(&people.at(crate::load::COORDINATOR)?, &mut findings).await?;
+    let (compared, differences) = crate::scores::compare(&operator, people).await?;
+    findings.counted.insert("N9".to_owned(), compared);
+    findings.found("N9", differences);
     secrets(centre, people, &mut findings).await?;
     logs(centre, &mut findings)?;
     findings.violations.extend(people.history.broken());
@@ -117,6 +121,22 @@ async fn histories(people: &Arc<People>, findings: &mut Findings) -> anyhow::Res
     Ok(())
 }
 
+/// N1 over a restored database: the answers are lost with it, the events came back from the stream, once.
+async fn restored(operator: &Connection, people: &People, findings: &mut Findings) -> anyhow::Result<()> {
+    for (command, _) in people.history.restored_over() {
+        let service = command.service();
+        let request = FindCommandRequest { service: service.to_owned(), command_id: command.command_id.to_string() };
+        let found = operator.read(|| call!(operator.bus(service).find_command(request.clone()))).await?;
+        let place =
+            if found.answered || found.answer_lost { "kept_over_a_restore" } else { "forgotten_over_a_restore" };
+        *findings.counted.entry(place.to_owned()).or_default() += 1;
+        if !found.answered && !found.answer_lost {
+            findings.found("N1", [format!("{} {} left no trace after a recovery", command.name(), command.command_id)]);
+        }
+    }
+    Ok(())
+}
+
 /// N1: what a client was refused in the end had no effect at an earlier try.
 async fn refused_after_all(operator: &Connection, people: &People, findings: &mut Findings) -> anyhow::Result<()> {
     let refused = people.history.refused_late();
@@ -137,7 +157,12 @@ async fn refused_after_all(operator: &Connection, people: &People, findings: &mu
 /// N8: nobody and nothing is in two operations at once.
 async fn bookings(coordinator: &Connection, findings: &mut Findings) -> anyhow::Result<()> {
     let all = client::pages::pages(|page_token| async move {
-        let request = ListBookingsRequest { page_size: 200, page_token, ..ListBookingsRequest::default() };
+        let request = ListBookingsRequest {
+            from: Some(client::proto_time(jiff::Timestamp::UNIX_EPOCH)),
+            page_size: 200,
+            page_token,
+            ..ListBookingsRequest::default()
+        };
         let page = coordinator.read(|| call!(coordinator.scheduling().list_bookings(request.clone()))).await?;
         Ok((page.bookings, page.next_page_token))
     })

@@ -73,9 +73,18 @@ pub struct History {
     known: Mutex<Known>,
 }
 
+/// A command that was carried out.
+#[derive(Debug)]
+struct Done {
+    command: Command,
+    answer: Vec<u8>,
+    at: Instant,
+}
+
 #[derive(Debug, Default)]
 struct Known {
-    done: Vec<(Command, Vec<u8>)>,
+    done: Vec<Done>,
+    restored: Vec<(&'static str, Instant, Instant)>,
     refused_late: Vec<Command>,
     unknown: u64,
     refused: BTreeMap<String, u64>,
@@ -102,7 +111,8 @@ impl History {
         match ending {
             Ending::Done(answer) => {
                 *known.by_name.entry(command.name()).or_default() += 1;
-                known.done.push((command.clone(), answer.clone()));
+                let (command, answer) = (command.clone(), answer.clone());
+                known.done.push(Done { command, answer, at: Instant::now() });
             }
             Ending::Refused(reason) => {
                 *known.refused.entry(format!("{} {reason}", command.name())).or_default() += 1;
@@ -122,7 +132,12 @@ impl History {
 
     /// A client saw something that must never be.
     pub fn broke(&self, what: String) {
-        self.known().broken.push(what);
+        let at = self.began.elapsed().as_secs_f64();
+        let mut known = self.known();
+        // What is seen again at every look is told once.
+        if !known.broken.iter().any(|told| told.starts_with(&what)) {
+            known.broken.push(format!("{what} (at {at:.1} s)"));
+        }
     }
 
     /// A word that belongs into the vault and nowhere else.
@@ -145,7 +160,31 @@ impl History {
     /// Every command that was answered, with its answer.
     #[must_use]
     pub fn done(&self) -> Vec<(Command, Vec<u8>)> {
-        self.known().done.clone()
+        self.done_where(false)
+    }
+
+    /// Commands that were answered while a database was younger than the one its service has now: their answers are lost with
+    /// it, though not their events.
+    #[must_use]
+    pub fn restored_over(&self) -> Vec<(Command, Vec<u8>)> {
+        self.done_where(true)
+    }
+
+    /// A service's database was put back to what it was at `from`.
+    pub fn restored(&self, service: &'static str, from: Instant, to: Instant) {
+        self.known().restored.push((service, from, to));
+    }
+
+    fn done_where(&self, lost: bool) -> Vec<(Command, Vec<u8>)> {
+        let known = self.known();
+        let is_lost = |done: &&Done| {
+            known
+                .restored
+                .iter()
+                .any(|(service, from, to)| *service == done.command.service() && (*from..=*to).contains(&done.at))
+        };
+        let wanted = known.done.iter().filter(|done| is_lost(done) == lost);
+        wanted.map(|done| (done.command.clone(), done.answer.clone())).collect()
     }
 
     /// Commands that were refused in the end, after tries whose answer never came.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use chaos::faults::{FAULTS, Fault};
+use chaos::faults::{Choice, FAULTS, Fault};
 use chaos::run::{Options, Report};
 use clap::Parser;
 
@@ -20,12 +20,21 @@ struct Arguments {
     /// 只用这一种故障, 可以重复 / this fault alone; may be given again
     #[arg(long, value_parser = fault)]
     fault: Vec<Fault>,
+    /// 所选的每种故障各一次, 尽量短 / each fault that was named once, as short as it may be
+    #[arg(long, requires = "fault")]
+    once: bool,
     /// 三个节点的 NATS / NATS as a cluster of three
     #[arg(long)]
     cluster: bool,
     /// 同时工作的客户端 / how many clients there are
     #[arg(long, default_value_t = 8)]
     clients: u64,
+    /// 逐个检验蓄意的缺陷 / deliberate defects one by one, and what catches each
+    #[arg(long)]
+    mutants: bool,
+    /// 只检验这一个缺陷 / this defect alone
+    #[arg(long, requires = "mutants")]
+    mutant: Option<String>,
     /// 成功时也保留文件夹 / keep the folder also where everything holds
     #[arg(long)]
     keep: bool,
@@ -47,11 +56,15 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return ended(&Err(error.into())),
     };
+    if arguments.mutants {
+        return all_mutants(&runtime, &arguments);
+    }
     let options = Options {
         only: arguments.fault.clone(),
         cluster: arguments.cluster,
         clients: arguments.clients,
         keep: arguments.keep,
+        choice: if arguments.once { Choice::EachOnce } else { Choice::Drawn },
         ..Options::new(arguments.seed, Duration::from_secs_f64(arguments.minutes * 60.0))
     };
     let played = runtime.block_on(async {
@@ -63,6 +76,32 @@ fn main() -> ExitCode {
     // Whatever still runs ends with the undertaker's pipe.
     runtime.shutdown_timeout(Duration::from_secs(5));
     ended(&played)
+}
+
+fn all_mutants(runtime: &tokio::runtime::Runtime, arguments: &Arguments) -> ExitCode {
+    let chosen = |mutant: &&chaos::mutants::Mutant| arguments.mutant.as_deref().is_none_or(|name| name == mutant.name);
+    let (mut right, mut all) = (0, 0);
+    for mutant in chaos::mutants::MUTANTS.iter().filter(chosen) {
+        let proven = runtime.block_on(async {
+            tokio::select! {
+                proven = chaos::mutants::prove(*mutant, arguments.seed) => proven,
+                () = interrupted() => Err(anyhow::anyhow!("中断 / interrupted")),
+            }
+        });
+        all += 1;
+        match proven {
+            Ok(verdict) => {
+                right += usize::from(verdict.is_right());
+                let mark = if verdict.is_right() { "✓" } else { "✗" };
+                println!("{mark} {:<24} {:<12} {}", mutant.name, verdict.caught_by.join(" "), verdict.first);
+                println!("  {}", mutant.what);
+            }
+            Err(error) => println!("✗ {:<24} {error:#}", mutant.name),
+        }
+    }
+    let verdict = if right == all && all > 0 { "PASS" } else { "FAIL" };
+    println!("chaos: {verdict} {right} of {all} mutants as they should be");
+    if right == all && all > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn interrupted() {

@@ -42,7 +42,8 @@ impl Mounts {
 impl Drop for Mounts {
     fn drop(&mut self) {
         for place in &self.0 {
-            quietly(Command::new("umount").arg(place));
+            // Lazily: an interrupted run may leave its servers a moment longer.
+            quietly(Command::new("umount").arg("-l").arg(place));
         }
     }
 }

@@ -12,9 +12,9 @@ use serde_json::json;
 
 use crate::centre::{Centre, CentreOptions};
 use crate::checks::{self, Findings};
-use crate::faults::{Fault, Means, Planned, Thrower, schedule};
+use crate::faults::{Choice, Fault, Means, Planned, Thrower, each_once, schedule};
 use crate::history::History;
-use crate::load::Load;
+use crate::load::{Load, Story};
 use crate::people::People;
 
 /// How long clients may take to end their stories once the faults are over.
@@ -33,6 +33,8 @@ pub struct Options {
     pub cluster: bool,
     /// How many clients there are.
     pub clients: u64,
+    /// These stories alone; all of them where there are none.
+    pub stories: Vec<Story>,
     /// How long each rests between two stories.
     pub pause: Duration,
     /// More variables for every process of a service.
@@ -43,6 +45,12 @@ pub struct Options {
     pub keep: bool,
     /// Says less.
     pub quiet: bool,
+    /// How faults are chosen.
+    pub choice: Choice,
+    /// Ends as soon as something is seen that must never be.
+    pub until_broken: bool,
+    /// What is done to a service's database before the load begins, as its administrator: service and statement.
+    pub tampering: Option<(&'static str, &'static str)>,
 }
 
 impl Options {
@@ -55,11 +63,15 @@ impl Options {
             only: Vec::new(),
             cluster: false,
             clients: 8,
+            stories: Vec::new(),
             pause: Duration::from_millis(200),
             variables: Vec::new(),
             parent: std::env::temp_dir(),
             keep: false,
             quiet: false,
+            choice: Choice::Drawn,
+            until_broken: false,
+            tampering: None,
         }
     }
 }
@@ -137,8 +149,22 @@ async fn play(options: &Options, folder: &Path, mounted: bool) -> anyhow::Result
             say(options, &format!("跳过 / skipped: {} {}: {why}", fault.number, fault.name));
         }
     }
-    let planned = schedule(options.seed, options.length, &options.only, means);
+    let planned = match options.choice {
+        Choice::Drawn => schedule(options.seed, options.length, &options.only, means),
+        Choice::EachOnce => each_once(options.seed, &options.only, means),
+    };
     std::fs::write(folder.join("schedule.json"), serde_json::to_vec_pretty(&planned)?)?;
+    say(options, &versions()?);
+    for one in &planned {
+        let line = format!(
+            "  {:>6.1} s  {} {} ({:.1} s)",
+            seconds(one.at_ms),
+            one.fault.number,
+            one.fault.name,
+            seconds(one.lasts_ms)
+        );
+        say(options, &line);
+    }
     let began = Instant::now();
     let centre = Centre::start(CentreOptions {
         folder: folder.to_owned(),
@@ -164,17 +190,23 @@ async fn play(options: &Options, folder: &Path, mounted: bool) -> anyhow::Result
 async fn in_centre(options: &Options, centre: &Arc<Centre>, planned: Vec<Planned>) -> anyhow::Result<Report> {
     let history = Arc::new(History::create(&centre.folder.join("history.jsonl"))?);
     let people = Arc::new(People::of(centre, Arc::clone(&history)).await?);
-    let load = Load::start(Arc::clone(&people), options.seed, options.clients, options.pause);
+    if let Some((service, statement)) = options.tampering {
+        centre.tamper(service, statement).await?;
+    }
+    let load = Load::start(Arc::clone(&people), options);
     let watch = crate::watch::Watch::start(Arc::clone(centre), Arc::clone(&history));
-    let (faults, faults_failed) = throw_all(options, centre, &people, planned).await;
+    let thrower = Thrower::new(Arc::clone(centre), Arc::clone(&people));
+    let (faults, faults_failed) = throw_all(options, &thrower, planned).await;
     centre.heal().await?;
     let all_ended = load.stop(END_WITHIN).await;
-    watch.stop().await;
+    thrower.settle().await?;
+    let looks = watch.stop().await;
     if !all_ended {
         history.broke(format!("N12: a client was not answered within {END_WITHIN:?} of the last fault"));
     }
     let repairs = crate::watch::repairs(centre)?;
-    let findings = checks::check(centre, &people).await?;
+    let mut findings = checks::check(centre, &people).await?;
+    findings.counted.insert("looks_meanwhile".to_owned(), looks);
     history.flush();
     let details = json!({ "stories": load.told().iter().map(|((story, ended), count)| json!([story_name(*story), ended, count])).collect::<Vec<_>>(), "broken_off": load.why() });
     std::fs::write(centre.folder.join("load.json"), serde_json::to_vec_pretty(&details)?)?;
@@ -199,26 +231,30 @@ fn story_name(story: crate::load::Story) -> String {
 /// Throws each fault at its moment, and waits until all are over and the load has had its time.
 async fn throw_all(
     options: &Options,
-    centre: &Arc<Centre>,
-    people: &Arc<People>,
+    thrower: &Thrower,
     planned: Vec<Planned>,
 ) -> (BTreeMap<String, u64>, Vec<String>) {
     let began = Instant::now();
-    let thrower = Thrower { centre: Arc::clone(centre), people: Arc::clone(people) };
     let mut under_way: FuturesUnordered<_> = planned
         .into_iter()
-        .map(|one| {
-            let thrower = &thrower;
-            async move {
-                tokio::time::sleep(Duration::from_millis(one.at_ms)).await;
-                let told = thrower.throw(&one).await;
-                (one, told)
-            }
+        .map(|one| async move {
+            tokio::time::sleep(Duration::from_millis(one.at_ms)).await;
+            let told = thrower.throw(&one).await;
+            (one, told)
         })
         .collect();
     let mut thrown: BTreeMap<String, u64> = BTreeMap::new();
     let mut failed = Vec::new();
-    while let Some((one, told)) = under_way.next().await {
+    loop {
+        let next = tokio::time::timeout(Duration::from_millis(500), under_way.next()).await;
+        if options.until_broken && !thrower.people.history.broken().is_empty() {
+            return (thrown, failed);
+        }
+        let (one, told) = match next {
+            Ok(Some(over)) => over,
+            Ok(None) => break,
+            Err(_) => continue,
+        };
         *thrown.entry(one.fault.name.to_owned()).or_default() += 1;
         match told {
             Ok(what) => say(
@@ -237,6 +273,17 @@ async fn throw_all(
 #[allow(clippy::cast_precision_loss)] // a schedule is minutes long
 fn seconds(ms: u64) -> f64 {
     ms as f64 / 1000.0
+}
+
+/// What runs: the program's version and the servers'.
+fn versions() -> anyhow::Result<String> {
+    let binaries = servers::Binaries::find(None)?;
+    let of = |program: &Path| {
+        let output = std::process::Command::new(program).arg("--version").output();
+        output.map_or_else(|_| "?".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let programs = [testkit::program()?, binaries.postgres, binaries.nats_server];
+    Ok(programs.iter().map(|program| of(program)).collect::<Vec<_>>().join(" · "))
 }
 
 /// Talk goes to stderr.

@@ -31,7 +31,7 @@ impl Watch {
         let (stop, looks): (Arc<AtomicBool>, Arc<AtomicU64>) = Default::default();
         let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&looks));
         let task = tokio::spawn(async move {
-            let mut seen = HashMap::new();
+            let mut seen = Seen::default();
             while !stopped.load(Ordering::SeqCst) {
                 let look = tokio::time::timeout(LOOK_WITHIN, look(&centre, &mut seen)).await;
                 if let Ok(Ok(found)) = look {
@@ -52,35 +52,81 @@ impl Watch {
     }
 }
 
+/// A reader and a producer.
+type Pair = (String, String);
+
 /// Where each reader stood when it was last looked at.
-type Seen = HashMap<(String, String), (i32, i64)>;
+#[derive(Debug, Default)]
+struct Seen {
+    /// Epoch and position.
+    at: HashMap<Pair, (i32, i64)>,
+    /// Which database each reader's service has, and since when its server runs.
+    database: HashMap<String, String>,
+    /// What readers had acknowledged when the server crashed: their commits need not have been on the disk, so they may stand
+    /// before it until they have heard it again. The same holds where a database was put back to an earlier time.
+    undone: HashMap<Pair, i64>,
+}
 
 /// One look. What NATS says is acknowledged is read before the cursors, and cursors before heads: each only grows.
 async fn look(centre: &Centre, seen: &mut Seen) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
-    let acknowledged = acknowledged(centre).await.unwrap_or_default();
+    let mut acknowledged = acknowledged(centre).await.unwrap_or_default();
     let mut cursors = Vec::new();
     for service in SERVICES {
         let mut store = PgConnection::connect(&centre.admin_url(&format!("xiezhi_{service}"))).await?;
         let rows: Vec<(String, String, i32, i64)> =
             sqlx::query_as("SELECT consumer, producer, epoch, pos FROM bus.cursor").fetch_all(&mut store).await?;
+        let (database,): (String,) = sqlx::query_as(
+            "SELECT pg_postmaster_start_time()::text || ' ' || oid FROM pg_database WHERE datname = current_database()",
+        )
+        .fetch_one(&mut store)
+        .await?;
+        if seen.database.insert(service.to_owned(), database.clone()).is_none_or(|before| before != database) {
+            let of_service = |pair: &Pair| pair.0 == service;
+            seen.undone.extend(acknowledged.extract_if(|pair, _| of_service(pair)));
+            seen.at.retain(|pair, _| !of_service(pair));
+        }
         cursors.extend(rows);
+        let early: Vec<(String,)> =
+            sqlx::query_as("SELECT kind FROM bus.timer WHERE state = 'fired' AND due_at > bus.now() LIMIT 5")
+                .fetch_all(&mut store)
+                .await?;
+        found.extend(early.into_iter().map(|(kind,)| format!("N7: {kind} of {service} fired before it was due")));
+        if service == "scheduling" {
+            found.extend(in_two_places(&mut store).await?);
+        }
         store.close().await?;
     }
     for (consumer, producer, epoch, pos) in cursors {
         let place = (consumer, producer);
-        if let Some(acknowledged) = acknowledged.get(&place).filter(|acknowledged| **acknowledged > pos) {
+        if seen.undone.get(&place).is_some_and(|undone| *undone <= pos) {
+            seen.undone.remove(&place);
+        }
+        let counts = !seen.undone.contains_key(&place);
+        if let Some(acknowledged) = acknowledged.get(&place).filter(|acknowledged| counts && **acknowledged > pos) {
             found.push(format!(
                 "N3: {} told the stream that it had {} of {} and stands at {pos}",
                 place.0, acknowledged, place.1
             ));
         }
-        let before = seen.insert(place.clone(), (epoch, pos));
+        let before = seen.at.insert(place.clone(), (epoch, pos));
         if before.is_some_and(|before| before > (epoch, pos)) {
             found.push(format!("N3: {} went back with {} from {before:?} to {pos}", place.0, place.1));
         }
     }
     Ok(found)
+}
+
+/// N8: officers and things that two operations hold at one time.
+async fn in_two_places(store: &mut PgConnection) -> anyhow::Result<Vec<String>> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT DISTINCT a.code FROM booking a JOIN booking b USING (kind, code)
+         WHERE a.operation_id < b.operation_id AND a.state <> 'released' AND b.state <> 'released' AND a.during && b.during
+         LIMIT 5",
+    )
+    .fetch_all(store)
+    .await?;
+    Ok(rows.into_iter().map(|(code,)| format!("N8: {code} is in two operations at once")).collect())
 }
 
 /// Up to which position each reader has acknowledged everything, by reader and producer.
@@ -108,6 +154,7 @@ async fn acknowledged(centre: &Centre) -> anyhow::Result<HashMap<(String, String
 
 /// How many events readers have taken from a journal instead of a stream, as the processes' logs count them.
 pub fn repairs(centre: &Centre) -> anyhow::Result<u64> {
-    let count = |log: &String| log.lines().filter(|line| line.contains("repaired")).count() as u64;
+    let of_line = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?.get("repaired")?.as_u64();
+    let count = |log: &String| log.lines().filter_map(of_line).sum::<u64>();
     Ok(centre.logs()?.values().map(count).sum())
 }

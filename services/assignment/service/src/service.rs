@@ -90,6 +90,9 @@ impl Service for Assignment {
 
 /// Starts the service and names its doors.
 pub fn start(settings: &kit::Settings) -> kit::Starting<'_> {
+    #[cfg(feature = "mutants")]
+    assignment_domain::order::TAKES_EVERY_RETURN
+        .store(kit::mutants::is("second-return"), std::sync::atomic::Ordering::Relaxed);
     Box::pin(async move {
         let texts = Texts::of(settings, Assignment::NAME)?;
         let node = kit::start(Assignment::new(texts), settings).await?;

@@ -38,7 +38,8 @@ pub async fn connect(access: &NatsAccess, name: &str) -> Result<async_nats::Clie
     if !access.user.is_empty() {
         options = options.user_and_password(access.user.clone(), access.password.clone());
     }
-    options.connect(access.url.as_str()).await
+    // The nodes of a cluster are named one after the other, so that none of them is needed to find the others.
+    options.connect(access.url.split(',').map(str::trim).collect::<Vec<_>>()).await
 }
 
 /// A JetStream context with our bounds on waiting.

@@ -11,7 +11,7 @@ use tonic::{Request, Status};
 /// How to reach NATS as one service.
 #[derive(Debug, Clone)]
 pub struct NatsAccess {
-    /// e.g. `nats://127.0.0.1:4222`.
+    /// e.g. `nats://127.0.0.1:4222`; the nodes of a cluster with commas between them.
     pub url: String,
     /// The service's own user; empty where the server asks for none.
     pub user: String,

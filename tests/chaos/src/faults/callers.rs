@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
 use futures::stream::{self, StreamExt};
 use prost::Message;
 use sqlx::{Connection, PgConnection};
@@ -61,7 +60,10 @@ impl Thrower {
             self.people.history.broke(format!("hostile bytes: {one}"));
         }
         let grown = self.memory()?.saturating_sub(before);
-        ensure!(grown < 50 * self.centre.replicas.len() as u64, "memory grew by {grown} MiB over hostile bytes");
+        // Each process is allowed 50 MiB.
+        if grown > 50 * self.centre.replicas.len() as u64 {
+            self.people.history.broke(format!("memory grew by {grown} MiB over hostile bytes"));
+        }
         Ok(format!("{thrown} requests, memory +{grown} MiB"))
     }
 
@@ -202,7 +204,9 @@ impl Thrower {
         let outcomes = futures::future::try_join_all(calls).await?;
         let done = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Done(_))).count();
         let unknown = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Unknown)).count();
-        ensure!(unknown == 0, "{unknown} of 64 callers were never answered");
+        if unknown > 0 {
+            self.people.history.broke(format!("{unknown} of 64 callers who changed one case were never answered"));
+        }
         Ok(format!("{done} of 64 carried out, the others refused"))
     }
 }

@@ -6,10 +6,11 @@ mod services;
 mod store;
 mod stream;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::centre::Centre;
 use crate::people::People;
@@ -62,8 +63,8 @@ pub const FAULTS: &[Fault] = &[
     fault(8, "nats-wipe", (1, 4), 4),
     fault(9, "nats-lose", (1, 2), 5),
     needing(Needs::Cluster, fault(12, "nats-leader", (5, 15), 10)),
-    needing(Needs::Mount, fault(14, "nats-full", (5, 12), 2)),
-    needing(Needs::Mount, fault(15, "postgres-full", (5, 10), 2)),
+    needing(Needs::Mount, fault(14, "nats-full", (5, 12), 0)),
+    needing(Needs::Mount, fault(15, "postgres-full", (5, 10), 0)),
     fault(16, "half-open", (10, 25), 5),
     fault(17, "slow-network", (8, 15), 5),
     fault(18, "replay", (1, 2), 4),
@@ -73,8 +74,8 @@ pub const FAULTS: &[Fault] = &[
     fault(22, "poison", (4, 8), 3),
     needing(Needs::FakeTime, fault(24, "clock-jump", (8, 15), 2)),
     fault(25, "outage", (15, 40), 2),
-    fault(27, "restore-consumer", (5, 10), 2),
-    fault(28, "restore-producer", (5, 10), 2),
+    fault(27, "restore-consumer", (5, 10), 0),
+    fault(28, "restore-producer", (5, 10), 0),
     fault(30, "hostile", (1, 2), 3),
     fault(31, "oversize", (1, 2), 2),
     fault(32, "overload", (5, 10), 3),
@@ -130,6 +131,33 @@ impl Fault {
     }
 }
 
+/// How faults are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Drawn again and again, by weight, until the time is over.
+    Drawn,
+    /// Each once, as short as it may be, in an order that is drawn.
+    EachOnce,
+}
+
+/// Each of these faults once; the length follows from them.
+#[must_use]
+pub fn each_once(seed: u64, only: &[Fault], means: Means) -> Vec<Planned> {
+    let mut chance = Chance::of_part(seed, 2);
+    let mut left: Vec<Fault> = only.iter().filter(|fault| fault.missing(means).is_none()).copied().collect();
+    let mut planned = Vec::new();
+    let mut at_ms = 2_000;
+    while !left.is_empty() {
+        let index = usize::try_from(chance.below(left.len() as u64)).unwrap_or_default();
+        let fault = left.swap_remove(index);
+        let lasts_ms = fault.seconds.0 * 1000;
+        planned.push(Planned { at_ms, fault, lasts_ms, seed: chance.next() });
+        let gap = if chance.per_mille(500) { lasts_ms / 2 } else { lasts_ms };
+        at_ms += gap + chance.between(200, 1_200);
+    }
+    planned
+}
+
 /// The schedule of a run: the same seed, length, choice and means give the same schedule.
 #[must_use]
 pub fn schedule(seed: u64, length: Duration, only: &[Fault], means: Means) -> Vec<Planned> {
@@ -143,6 +171,7 @@ pub fn schedule(seed: u64, length: Duration, only: &[Fault], means: Means) -> Ve
     let length_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
     let mut planned = Vec::new();
     let mut at_ms = 3_000;
+    let mut too_long = 0;
     while !candidates.is_empty() {
         let mut drawn = chance.below(total);
         let fault = candidates.iter().find(|fault| {
@@ -154,7 +183,12 @@ pub fn schedule(seed: u64, length: Duration, only: &[Fault], means: Means) -> Ve
         let lasts_ms = chance.between(fault.seconds.0 * 1000, fault.seconds.1 * 1000);
         let seed = chance.next();
         if at_ms + lasts_ms > length_ms {
-            break;
+            // A shorter one may still fit.
+            too_long += 1;
+            if too_long > 20 {
+                break;
+            }
+            continue;
         }
         planned.push(Planned { at_ms, fault, lasts_ms, seed });
         // Half of them begin before the one before has ended.
@@ -171,12 +205,35 @@ pub struct Thrower {
     pub centre: Arc<Centre>,
     /// Its callers.
     pub people: Arc<People>,
+    /// Keys of events that nobody can read, which wait for a person.
+    poisoned: Mutex<Vec<Uuid>>,
 }
 
 /// What a fault says of itself when it is over.
 pub type Told = anyhow::Result<String>;
 
 impl Thrower {
+    /// Somebody who throws at this centre.
+    #[must_use]
+    pub fn new(centre: Arc<Centre>, people: Arc<People>) -> Self {
+        Self { centre, people, poisoned: Mutex::default() }
+    }
+
+    /// What only a person can put right, once everything else is well again.
+    pub async fn settle(&self) -> anyhow::Result<()> {
+        let poisoned = std::mem::take(&mut *self.poisoned.lock().unwrap_or_else(PoisonError::into_inner));
+        if poisoned.is_empty() {
+            return Ok(());
+        }
+        // Whoever was down has to meet them first.
+        let operator = self.people.at("operator")?;
+        let _ = client::rest::rest(&operator, Duration::from_secs(20)).await;
+        for key in poisoned {
+            self.skip_parked(key).await?;
+        }
+        Ok(())
+    }
+
     /// Throws a fault, and takes it back when its time is over.
     pub async fn throw(&self, planned: &Planned) -> Told {
         let mut chance = Chance::new(planned.seed);

@@ -80,12 +80,14 @@ pub struct Load {
 pub(crate) struct Teller {
     pub people: Arc<People>,
     pub chance: Chance,
+    stories: Vec<Story>,
     stop: Arc<AtomicBool>,
 }
 
 impl Load {
-    /// So many clients begin. With `pause` each rests between two stories.
-    pub fn start(people: Arc<People>, seed: u64, clients: u64, pause: Duration) -> Self {
+    /// So many clients begin; each rests a little between two stories.
+    pub fn start(people: Arc<People>, options: &crate::run::Options) -> Self {
+        let pause = options.pause;
         let load = Self {
             people,
             stop: Arc::default(),
@@ -94,10 +96,11 @@ impl Load {
             busy: Arc::default(),
             tasks: Mutex::default(),
         };
-        for client in 0..clients {
+        for client in 0..options.clients {
             let teller = Teller {
                 people: Arc::clone(&load.people),
-                chance: Chance::of_part(seed, 1000 + client),
+                chance: Chance::of_part(options.seed, 1000 + client),
+                stories: options.stories.clone(),
                 stop: Arc::clone(&load.stop),
             };
             let task = tokio::spawn(load.tell(teller, pause));
@@ -157,6 +160,9 @@ impl Load {
 
 impl Teller {
     fn draw(&mut self) -> Story {
+        if let Some(story) = self.chance.pick(&self.stories) {
+            return *story;
+        }
         let mut left = self.chance.below(100);
         for (story, often) in STORIES {
             if left < *often {
