@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Message;
+use async_nats::jetstream::message::Acker;
 use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,11 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// How long silence of stream and beacon may last before the producer is asked over gRPC.
 const ASK_AFTER: Duration = Duration::from_secs(5);
 
+/// How much may be held back at once, in bytes of bodies: some thousands of usual events, and few of the largest.
+const MOST_HELD: usize = 2 * 1024 * 1024;
+/// Bodies are a few hundred bytes; where one is larger, or very many wait, they are added up.
+const LARGE: usize = 16 * 1024;
+
 pub(crate) struct Consumer<S: Service> {
     pub corridor: Corridor<S>,
     pub client: async_nats::Client,
@@ -32,8 +38,20 @@ pub(crate) struct Consumer<S: Service> {
 /// What was received and is not yet applied, by epoch and position: a redelivery takes the place of the delivery before.
 #[derive(Default)]
 struct Held {
-    messages: BTreeMap<(i32, i64), Message>,
+    messages: BTreeMap<(i32, i64), Acker>,
     events: BTreeMap<(i32, i64), Envelope>,
+}
+
+impl Held {
+    /// The last message, where all together are too large and it is not the only one.
+    fn too_much(&mut self) -> Option<Acker> {
+        let bytes: usize = self.events.values().map(|event| event.payload.len()).sum();
+        if bytes <= MOST_HELD || self.events.len() < 2 {
+            return None;
+        }
+        let (last, _) = self.events.pop_last()?;
+        self.messages.remove(&last)
+    }
 }
 
 impl<S: Service> Consumer<S> {
@@ -158,21 +176,28 @@ impl<S: Service> Consumer<S> {
     }
 
     async fn hold(&self, held: &mut Held, message: Message) {
+        // The message goes, and the memory it came in; what acknowledges it stays.
+        let (message, acker) = message.split();
         match headers::read(message.headers.as_ref(), &message.payload) {
             Ok(event) if event.service == self.producer => {
                 #[cfg(feature = "mutants")]
                 if crate::mutants::is("ack-before-commit") {
-                    let _ = message.ack().await;
+                    let _ = acker.ack().await;
                 }
-                held.messages.insert((event.epoch, event.pos), message);
+                let may_be_much = event.payload.len() > LARGE || held.events.len() > 2 * BATCH;
+                held.messages.insert((event.epoch, event.pos), acker);
                 held.events.insert((event.epoch, event.pos), event);
+                // What is furthest behind a gap is let go: the journal tells it when its turn comes.
+                while may_be_much && let Some(far) = held.too_much() {
+                    let _ = far.ack().await;
+                }
                 return;
             }
             Ok(event) => tracing::warn!(claims = %event.service, "a message in a foreign stream"),
             Err(error) => tracing::warn!(%error, "an unreadable message in the stream"),
         }
         // It will never be readable. The cursor does not move over it, so the journal will tell what stood there.
-        let _ = message.ack().await;
+        let _ = acker.ack().await;
     }
 
     /// Applies what is held; what lies behind a gap stays held. Returns the cursor's position, where it is known.

@@ -128,14 +128,15 @@ impl Refusal {
     fn says(&self) -> Sentence {
         match self {
             Self::Invalid(violations) => {
-                let fields: Vec<&str> = violations.iter().map(|v| v.field.as_str()).collect();
-                Sentence::new(
-                    format!("请求有误: {}", fields.join(", ")),
-                    format!("invalid request: {}", fields.join(", ")),
-                )
+                let fields: Vec<String> = within(MOST_NAMED, violations, |v| short(&v.field), String::len);
+                let more = if fields.len() < violations.len() { ", ..." } else { "" };
+                let fields = fields.join(", ");
+                Sentence::new(format!("请求有误: {fields}{more}"), format!("invalid request: {fields}{more}"))
             }
             Self::NotFound { what } => Sentence::new(format!("没有找到: {what}"), format!("not found: {what}")),
-            Self::Forbidden { says, .. } | Self::NotAuthenticated { says, .. } => says.clone(),
+            Self::Forbidden { says, .. } | Self::NotAuthenticated { says, .. } => {
+                Sentence::new(short(&says.zh), short(&says.en))
+            }
             Self::NotPermitted { action } => {
                 Sentence::new(format!("没有权限: {action}"), format!("not permitted: {action}"))
             }
@@ -151,6 +152,48 @@ impl Refusal {
             Self::Internal(_) => Sentence::new("内部错误", "internal error"),
         }
     }
+}
+
+/// A refusal travels in headers, which callers take in up to 16 KiB: whoever sends ten thousand mistakes is told of the first.
+/// So many bytes of them stand in the details.
+const MOST_TOLD: usize = 3_000;
+/// So many bytes of fields are named in the sentence.
+const MOST_NAMED: usize = 500;
+/// The longest text in a refusal, in characters. What a caller sent is not sent back at length.
+const LONGEST: usize = 160;
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// The first of these that together stay within so many bytes; one at least.
+fn within<T>(bytes: usize, all: &[Violation], of: impl Fn(&Violation) -> T, size: impl Fn(&T) -> usize) -> Vec<T> {
+    let mut left = bytes;
+    let mut taken = Vec::new();
+    for made in all.iter().map(of) {
+        let size = size(&made);
+        if size > left && !taken.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(size);
+        taken.push(made);
+    }
+    taken
+}
+
+/// The mistakes a caller is told of, and how many more there are.
+fn told(violations: &[Violation]) -> Vec<tonic_types::FieldViolation> {
+    let of = |v: &Violation| tonic_types::FieldViolation::new(short(&v.field), short(&v.description));
+    let size = |told: &tonic_types::FieldViolation| told.field.len() + told.description.len();
+    let mut told = within(MOST_TOLD, violations, of, size);
+    let more = violations.len() - told.len();
+    if more > 0 {
+        told.push(tonic_types::FieldViolation::new("request", format!("has {more} more mistakes")));
+    }
+    told
 }
 
 /// The domain of every reason we give (`google.rpc.ErrorInfo`).
@@ -170,18 +213,13 @@ impl From<Refusal> for Status {
         metadata.insert("zh".to_owned(), says.zh.clone());
         metadata.insert("en".to_owned(), says.en.clone());
         if let Refusal::Forbidden { hint: Some(hint), .. } = &refusal {
-            metadata.insert("hint_zh".to_owned(), hint.zh.clone());
-            metadata.insert("hint_en".to_owned(), hint.en.clone());
+            metadata.insert("hint_zh".to_owned(), short(&hint.zh));
+            metadata.insert("hint_en".to_owned(), short(&hint.en));
         }
         details.set_error_info(refusal.reason(), DOMAIN, metadata);
         details.set_localized_message("zh-CN", says.zh);
         if let Refusal::Invalid(violations) = &refusal {
-            details.set_bad_request(
-                violations
-                    .iter()
-                    .map(|v| tonic_types::FieldViolation::new(v.field.clone(), v.description.clone()))
-                    .collect::<Vec<_>>(),
-            );
+            details.set_bad_request(told(violations));
         }
         if matches!(refusal, Refusal::Unavailable(_) | Refusal::Overloaded) {
             details.set_retry_info(Some(std::time::Duration::from_millis(500)));
@@ -232,5 +270,44 @@ impl Checks {
     /// Refuses if anything was noted.
     pub fn done(self) -> Result<(), Refusal> {
         if self.violations.is_empty() { Ok(()) } else { Err(Refusal::Invalid(self.violations)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
+
+    use super::*;
+
+    fn mistakes(count: usize, text: &str) -> Status {
+        let violation = |number| Violation { field: format!("facts[{number}].{text}"), description: text.to_owned() };
+        Refusal::Invalid((0..count).map(violation).collect()).into()
+    }
+
+    #[test]
+    fn ten_thousand_mistakes_fit_into_the_headers_of_an_answer() {
+        for text in ["is not one of ours".to_owned(), "噪".repeat(1_000)] {
+            let status = mistakes(10_000, &text);
+            let told = status.get_error_details().bad_request().unwrap().field_violations.clone();
+            let more = 10_000 - (told.len() - 1);
+            assert_eq!(told.last().unwrap().description, format!("has {more} more mistakes"));
+            let answer = status.into_http::<()>();
+            let size: usize = answer.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+            assert!(size < 14 * 1024, "{size} bytes of headers");
+        }
+    }
+
+    #[test]
+    fn a_long_sentence_about_what_somebody_sent_is_cut() {
+        let says = Sentence::new("噪".repeat(5_000), "W".repeat(5_000));
+        let status = Status::from(Refusal::Forbidden { reason: "bus.test", says, hint: None });
+        assert!(status.message().len() < 200, "{}", status.message());
+    }
+
+    #[test]
+    fn a_few_mistakes_are_told_in_full() {
+        let status = mistakes(3, "x");
+        assert_eq!(status.get_error_details().bad_request().unwrap().field_violations.len(), 3);
+        assert_eq!(status.message(), "invalid request: facts[0].x, facts[1].x, facts[2].x");
     }
 }
