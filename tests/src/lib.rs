@@ -5,6 +5,7 @@ pub mod collector;
 pub mod contract;
 pub mod desk;
 pub mod files;
+pub mod hostile;
 pub mod hunt;
 pub mod ingress;
 pub mod raw;

@@ -5,9 +5,11 @@
 
 mod fresh;
 mod house;
+mod mutate;
 mod shared;
 
 pub use fresh::{fresh_nats, fresh_nats_with_accounts, fresh_postgres};
 pub use house::{House, HouseOptions, Said, program, repository, run_program};
+pub use mutate::Mutator;
 pub use servers::{Nats, NatsLogin, Postgres, ServersError};
 pub use shared::{Servers, fresh_database, nats};

@@ -23,7 +23,9 @@ use crate::arguments::TimersArguments;
 const BEGINS: &str = "2026-03-02T01:00:00Z";
 /// So long before the deadline the cases that are not to come due are registered, and everything is made ready: later
 /// cases have later deadlines.
-const EARLIER: SignedDuration = SignedDuration::from_hours(6);
+const EARLIER: SignedDuration = SignedDuration::from_mins(75);
+/// The other deadline must be so much later, or it would come while the first is still being absorbed.
+const APART: SignedDuration = SignedDuration::from_mins(30);
 /// So long before the deadline time is let go.
 const LEAD: SignedDuration = SignedDuration::from_secs(5);
 /// How often it is asked how many still wait.
@@ -119,11 +121,15 @@ impl Bench<'_> {
         self.rest().await?;
         let after = due_of(supervision, later).await?;
         ensure!(due_of(supervision, soon).await? == due, "样本的期限移动了 / the deadline to be measured has moved");
+        self.progress.say(
+            &format!("期限 {}, 其余 {}", due.text, after.text),
+            &format!("the deadline is {}, that of the rest {}", due.text, after.text),
+        );
         ensure!(
-            after.at > due.at,
-            "后登记的案件期限不晚 / a later case is not due later: {} and {}",
-            after.text,
-            due.text
+            after.at >= due.at + APART,
+            "后登记的案件期限不够晚 / the deadline of the rest is not late enough: {} and {}",
+            due.text,
+            after.text
         );
         let began = Instant::now();
         // With the two that were really registered, exactly so many are due and so many are armed.
