@@ -97,7 +97,11 @@ fn actions(pool: &DescriptorPool) -> Result<String> {
     let option = pool
         .get_extension_by_name("xiezhi.options.v1.action")
         .ok_or_else(|| anyhow!("the action option is not declared"))?;
+    let first = pool
+        .get_extension_by_name("xiezhi.options.v1.first")
+        .ok_or_else(|| anyhow!("the option for what is served first is not declared"))?;
     let mut list = String::new();
+    let mut ranks = String::new();
     for service in pool.services().filter(|s| s.full_name().starts_with("xiezhi.")) {
         for method in service.methods() {
             let action = match method.options().get_extension(&option).as_ref() {
@@ -105,10 +109,18 @@ fn actions(pool: &DescriptorPool) -> Result<String> {
                 _ => String::new(),
             };
             writeln!(list, "    (\"/{}/{}\", \"{action}\"),", service.full_name(), method.name())?;
+            // The bus's own reads mend gaps between services: they wait for no analysis.
+            let rank = match method.options().get_extension(&first).as_ref() {
+                Value::Bool(true) => "First",
+                _ if method.input().get_field_by_name("command_id").is_some() => "Command",
+                _ if service.full_name().starts_with("xiezhi.bus.") => "Command",
+                _ => "Read",
+            };
+            writeln!(ranks, "    (\"/{}/{}\", crate::Rank::{rank}),", service.full_name(), method.name())?;
         }
     }
     Ok(format!(
-        "/// Every RPC's path and the action it declares; an empty action is a mistake that the tests find.\npub static ACTIONS: &[(&str, &str)] = &[\n{list}];\n"
+        "/// Every RPC's path and the action it declares; an empty action is a mistake that the tests find.\npub static ACTIONS: &[(&str, &str)] = &[\n{list}];\n/// Every RPC's path and its rank.\npub static RANKS: &[(&str, crate::Rank)] = &[\n{ranks}];\n"
     ))
 }
 

@@ -48,6 +48,22 @@ pub fn event_kind(type_name: &str) -> Option<&'static EventKind> {
     EVENTS.iter().find(|kind| kind.type_name == type_name)
 }
 
+/// Which RPCs go before which where not all can be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// What a citizen waits for at a window.
+    First,
+    /// What changes something, and what mends the bus.
+    Command,
+    /// What only looks.
+    Read,
+}
+
+/// The rank of an RPC's path; what the contract does not have comes last.
+pub fn rank_of(path: &str) -> Rank {
+    RANKS.iter().find(|(declared, _)| *declared == path).map_or(Rank::Read, |(_, rank)| *rank)
+}
+
 /// The action an RPC's path declares.
 pub fn action_of(path: &str) -> Option<&'static str> {
     ACTIONS

@@ -41,6 +41,10 @@ pub enum OperatorCommand {
     Migrate(MigrateArguments),
     /// 签发访问令牌 / issue a token
     Token(TokenArguments),
+    /// 备份本机的整个中心, 运行中亦可 / copy the whole centre of this machine, also while it runs
+    Backup(BackupArguments),
+    /// 把备份恢复到新的数据目录 / put a backup into a new data directory
+    Restore(RestoreArguments),
     /// 测量性能 / measure how fast a centre is
     Bench(BenchArguments),
 }
@@ -115,6 +119,26 @@ pub enum TokenCommand {
         /// 规则包中的账号, 或 operator / an account of the pack, or "operator"
         account: String,
     },
+}
+
+/// `xiezhi backup`.
+#[derive(Debug, Clone, Args)]
+pub struct BackupArguments {
+    /// 新建的备份目录; 其中有密钥 / the new folder of the backup; it holds the centre's keys
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// `xiezhi restore`.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArguments {
+    /// 备份目录 / the backup
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// 原中心的数据目录, 若其消息流尚在: 备份之后的事件由此找回 / the data directory of the old centre where its streams survived:
+    /// what was said after the backup comes back from them
+    #[arg(long, value_name = "DIR")]
+    pub streams: Option<PathBuf>,
 }
 
 /// `xiezhi bench`.

@@ -1,12 +1,14 @@
 //! 獬豸: one binary. It puts the services together and decides nothing.
 
 mod arguments;
+mod backup;
 mod bench;
 mod centre;
 mod configuration;
 mod database;
 mod detach;
 mod down;
+mod here;
 mod introduction;
 mod keys;
 mod leash;
@@ -56,6 +58,7 @@ fn call(mut options: cli::Options, command: cli::Command) -> ExitCode {
     let surroundings = cli::Surroundings {
         tokens: options.data.as_deref().and_then(keys::tokens),
         throw_away: Some(Arc::new(throw_away::Starter)),
+        here: options.data.as_deref().map(here::look),
     };
     run(cli::execute(options, command, &surroundings, Xiezhi::command()))
 }
@@ -68,6 +71,8 @@ fn operate(options: cli::Options, command: OperatorCommand) -> ExitCode {
         OperatorCommand::Serve(arguments) => run(serve::run(arguments)),
         OperatorCommand::Migrate(arguments) => run(database::migrate_all(arguments)),
         OperatorCommand::Token(arguments) => token::run(&arguments, &data),
+        OperatorCommand::Backup(arguments) => run(backup::back_up(arguments, &data, options.output)),
+        OperatorCommand::Restore(arguments) => backup::restore(&arguments, &data, options.output),
         OperatorCommand::Bench(arguments) => run(bench::run(arguments, options)),
     };
     match done {

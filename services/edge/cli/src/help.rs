@@ -21,6 +21,7 @@ const CHINESE: &[(&str, &str)] = &[
     ("The power and responsibility lists", "权力清单与责任清单"),
     ("Stories that run through the public API", "剧本: 通过公开接口走完的故事"),
     ("Check the invariants through public APIs", "通过公开接口核验不变量"),
+    ("Say in words what is wrong with the centre and what to do", "体检: 用文字说明中心哪里不对, 该怎么办"),
     ("The bus behind the services", "服务背后的消息总线"),
     ("County packs", "县域配置包"),
     ("Accounts of departments, towns and the centre", "部门、镇街与中心的账号"),

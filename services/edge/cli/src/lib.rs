@@ -33,6 +33,7 @@ pub use failure::Failure;
 pub use help::localised;
 pub use screen::{Answer, Output, Screen};
 pub use session::{CENTRE_FILE, CentreFile, Session, Tokens};
+pub use verbs::doctor::Here;
 pub use verbs::journey::{StartThrowAway, ThrowAway};
 
 use args::{AccountCommand, ClockCommand, PackCommand};
@@ -107,6 +108,8 @@ pub struct Surroundings {
     pub tokens: Option<Arc<dyn Tokens>>,
     /// Starts centres for journeys that turn time.
     pub throw_away: Option<Arc<dyn StartThrowAway>>,
+    /// What this machine knows of a centre that runs on it.
+    pub here: Option<Here>,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -216,6 +219,10 @@ pub async fn answer(
             let session = Session::open_patiently(options, surroundings.tokens.clone()).await?;
             return verbs::verify::run(&session, args).await;
         }
+        Command::Doctor => {
+            let session = Session::open(options, surroundings.tokens.clone()).await?;
+            return verbs::doctor::run(&session, surroundings.here.clone()).await;
+        }
         Command::Journey(journey) => return verbs::journey::run(options, surroundings, screen, journey).await,
         other => other,
     };
@@ -247,6 +254,7 @@ async fn with_centre(session: &Session, screen: &mut Screen, command: Command) -
         Command::Pack(PackCommand::Check { .. } | PackCommand::Apply { .. })
         | Command::Journey(_)
         | Command::Verify(_)
+        | Command::Doctor
         | Command::Completions { .. } => Err(Failure::Usage(Say::Just(Word::Usage))),
     }
 }

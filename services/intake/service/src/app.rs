@@ -3,6 +3,7 @@
 pub mod decide;
 pub mod follow;
 pub mod notices;
+pub mod recall;
 pub mod register;
 pub mod reveal;
 

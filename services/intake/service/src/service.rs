@@ -5,7 +5,7 @@ use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
 use kit::seal::Key;
-use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
+use kit::service::{Failed, FiredTimer, Keys, Recalled, Service, StoreError, Tx};
 use xiezhi_proto::intake::v1::case_service_server::CaseServiceServer;
 
 use crate::neighbours::Neighbours;
@@ -72,6 +72,14 @@ impl Service for Intake {
     // Intake arms no timer: the clocks of acceptance are supervision's, and nothing here happens by silence.
     fn on_timer(&self, _unit: &mut Unit, _cx: &mut Context<Rules>, timer: &FiredTimer) -> Result<(), Failed> {
         Err(Failed::Broken(format!("intake knows no timer {}", timer.kind)))
+    }
+
+    fn keys_of_own(&self, events: &[Envelope]) -> Result<Keys<Needs>, Failed> {
+        Ok(app::recall::keys_of(events))
+    }
+
+    fn on_own_events(&self, unit: &mut Unit, cx: &mut Context<Rules>, events: &[Envelope]) -> Result<Recalled, Failed> {
+        app::recall::recall(unit, cx, events)
     }
 
     async fn flush(&self, tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {

@@ -131,6 +131,7 @@ CREATE TABLE bus.affected (
   from_pos bigint NOT NULL,
   to_pos bigint NOT NULL,
   reason text NOT NULL,
+  blocking bool NOT NULL,
   state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'settled')),
   found_at timestamptz NOT NULL DEFAULT now(),
   decided_by text,
@@ -139,8 +140,9 @@ CREATE TABLE bus.affected (
   PRIMARY KEY (producer, epoch, key),
   CHECK ((state = 'settled') = (decided_by IS NOT NULL))
 );
+COMMENT ON COLUMN bus.affected.blocking IS 'nothing is decided about the key until a person has settled it';
 COMMENT ON COLUMN bus.affected.producer IS 'whose events are meant; this service itself where its own tables could not follow';
-CREATE INDEX affected_open ON bus.affected (key) WHERE state = 'open';
+CREATE INDEX affected_open ON bus.affected (key) WHERE state = 'open' AND blocking;
 
 CREATE TABLE bus.blob (
   sha256 bytea PRIMARY KEY,

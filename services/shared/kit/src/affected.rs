@@ -39,7 +39,8 @@ impl<S: Service> Corridor<S> {
         let (producer, epoch, key): (String, i32, Uuid) =
             paging::decode_token(&request.page_token)?.unwrap_or_default();
         let rows = sqlx::query!(
-            "SELECT producer, epoch, key, from_pos, to_pos, reason, state, decided_by, decided_why FROM bus.affected
+            "SELECT producer, epoch, key, from_pos, to_pos, reason, blocking, state, decided_by, decided_why
+             FROM bus.affected
              WHERE (producer, epoch, key) > ($1, $2, $3) AND ($4 OR state = 'open')
              ORDER BY producer, epoch, key LIMIT $5",
             producer,
@@ -65,6 +66,7 @@ impl<S: Service> Corridor<S> {
                 from_pos: row.from_pos,
                 to_pos: row.to_pos,
                 reason: row.reason,
+                blocking: row.blocking,
                 state: row.state,
                 decided_by: row.decided_by.unwrap_or_default(),
                 decided_why: row.decided_why.unwrap_or_default(),
@@ -98,7 +100,10 @@ impl<S: Service> Corridor<S> {
                 return Ok(None);
             }
             let left = store::count_open(&mut *tx, row.0).await?;
-            if left == 0 && row.0 == S::NAME {
+            if row.0 == S::NAME {
+                if store::count_blocking(&mut *tx, row.0).await? > 0 {
+                    return Ok(Some(left.unsigned_abs()));
+                }
                 store::end_mending(&mut tx).await?;
             } else if left == 0 {
                 epoch::go_on(&mut tx, S::NAME, row.0).await?;

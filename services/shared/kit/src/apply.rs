@@ -300,7 +300,7 @@ fn fate_of(failed: Failed) -> Fate {
 /// Holds the cursor, and tells the moment: one look for both.
 async fn lock_cursor(tx: &mut Tx, consumer: &str, producer: &str) -> Result<(Cursor, Moment), sqlx::Error> {
     let row = sqlx::query!(
-        r#"SELECT c.epoch, c.pos, c.state, c.seen_hash, bus.now() AS "now!", n.mode,
+        r#"SELECT c.epoch, c.pos, c.state, c.seen_hash, bus.now() AS "now!", n.mode, n.epoch AS own_epoch, n.last_pos,
                   COALESCE((SELECT max(revision) FROM bus.bundle), 0) AS "revision!"
            FROM bus.cursor c CROSS JOIN bus.node n WHERE c.consumer = $1 AND c.producer = $2 FOR UPDATE OF c"#,
         consumer,
@@ -309,6 +309,7 @@ async fn lock_cursor(tx: &mut Tx, consumer: &str, producer: &str) -> Result<(Cur
     .fetch_one(tx)
     .await?;
     let (rolled_back, mending) = (row.mode == "rolled_back", row.mode == "mending");
-    let moment = Moment { now: row.now.to_jiff(), revision: row.revision, rolled_back, mending };
+    let head = (row.own_epoch, row.last_pos);
+    let moment = Moment { now: row.now.to_jiff(), revision: row.revision, rolled_back, mending, head };
     Ok((Cursor { epoch: row.epoch, pos: row.pos, state: row.state, seen_hash: row.seen_hash }, moment))
 }

@@ -228,7 +228,7 @@ impl<S: Service> Consumer<S> {
 
     async fn set_diverged(&self, epoch: i32, pos: i64) {
         let reason = format!("the journal of {} contradicts what was heard of it", self.producer);
-        let found = store::Affected { from_pos: pos + 1, to_pos: pos + 1, reason };
+        let found = store::Affected { from_pos: pos + 1, to_pos: pos + 1, reason, blocking: false };
         let affected = BTreeMap::from([(epoch::key_of(self.producer), found)]);
         let Ok(mut tx) = self.corridor.inner.work.begin().await else { return };
         let noted = store::insert_affected(&mut tx, self.producer, epoch, &affected).await;

@@ -59,6 +59,8 @@ pub(crate) struct Inner<S: Service> {
     pub repaired: std::sync::atomic::AtomicU64,
     /// True where events may wait for a fact that the next commit brings.
     pub waiting: AtomicBool,
+    /// The furthest head of the journal this process has seen: a store that knows less was set back meanwhile.
+    seen: std::sync::Mutex<(i32, i64)>,
     rules: RwLock<Option<Rules<S::Rules>>>,
     pub queue: mpsc::Sender<Job<S>>,
     commits: watch::Sender<u64>,
@@ -162,6 +164,7 @@ impl<S: Service> Corridor<S> {
             wakes: Wakes::default(),
             repaired: 0.into(),
             waiting: AtomicBool::new(true),
+            seen: std::sync::Mutex::default(),
             rules: RwLock::new(None),
             queue,
             commits,
@@ -246,11 +249,30 @@ impl<S: Service> Corridor<S> {
     }
 
     pub(crate) async fn open_at(&self, tx: &mut Tx, moment: Moment) -> Result<Opened<S::Rules>, Stopped> {
-        if moment.rolled_back {
+        if moment.rolled_back || self.went_back(tx, moment.head).await? {
             return Err(Stopped::RolledBack);
         }
         let rules = self.rules_of(tx, moment.revision).await?;
         Ok(Opened { moment, rules })
+    }
+
+    /// Notes how far the journal goes; true where it went further before: then the store was set back under this process.
+    pub(crate) async fn went_back(&self, tx: &mut Tx, head: (i32, i64)) -> Result<bool, sqlx::Error> {
+        let seen = self.note_head(head);
+        if head >= seen {
+            return Ok(false);
+        }
+        // Another task may have numbered more since this was read; a second look sees at least what had been seen before it.
+        let again = store::head(tx).await?;
+        Ok((again.epoch, again.last_pos) < seen)
+    }
+
+    /// The furthest head this process has seen until now.
+    pub(crate) fn note_head(&self, head: (i32, i64)) -> (i32, i64) {
+        let mut seen = self.inner.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = *seen;
+        *seen = head.max(before);
+        before
     }
 
     pub(crate) async fn rules_of(&self, tx: &mut Tx, revision: i64) -> Result<Rules<S::Rules>, Stopped> {

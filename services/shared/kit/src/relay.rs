@@ -81,6 +81,9 @@ impl<S: Service> Relay<S> {
     /// restored to an earlier time. Where neither answers, commands are taken all the same.
     pub async fn first_look(&self) {
         let jetstream = nats::jetstream(&self.client);
+        if let Err(error) = self.ask_neighbours().await {
+            tracing::warn!(%error, "the neighbours were not asked before the start");
+        }
         match tokio::time::timeout(FIRST_LOOK, self.prepare(&jetstream)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the stream was not looked at before the start"),
@@ -101,8 +104,12 @@ impl<S: Service> Relay<S> {
     async fn number_loop(self: Arc<Self>, fresh: mpsc::Sender<Vec<Envelope>>, stop: CancellationToken) {
         let inner = &self.corridor.inner;
         loop {
-            match store::number(&inner.work, S::NAME, NUMBER_LIMIT).await {
+            let seen = self.corridor.note_head((0, 0));
+            match store::number(&inner.work, S::NAME, NUMBER_LIMIT, seen).await {
                 Ok(Some(events)) if !events.is_empty() => {
+                    if let Some(last) = events.last() {
+                        self.corridor.note_head((last.epoch, last.pos));
+                    }
                     let full = events.len() as i64 == NUMBER_LIMIT;
                     // A full queue loses nothing: the publisher reads the journal wherever a batch does not follow.
                     let _ = fresh.try_send(events);
@@ -180,7 +187,12 @@ impl<S: Service> Relay<S> {
 
     async fn head(&self) -> Result<store::Head, RelayError> {
         let mut link = self.corridor.inner.work.take().await?;
-        let head = store::head(&mut *link).await?;
+        let mut head = store::head(&mut *link).await?;
+        if !head.rolled_back && self.corridor.went_back(&mut link, (head.epoch, head.last_pos)).await? {
+            tracing::error!(service = S::NAME, pos = head.last_pos, "the store was set back under this process");
+            store::set_rolled_back(&mut *link).await?;
+            head.rolled_back = true;
+        }
         link.give_back();
         Ok(head)
     }

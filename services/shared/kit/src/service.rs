@@ -44,6 +44,15 @@ pub enum Failed {
     Broken(String),
 }
 
+/// What of a command could be put back from its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recalled {
+    /// All of it.
+    Whole,
+    /// All that the case needs to go on; a person is told what is missing.
+    Partly(&'static str),
+}
+
 /// What a batch must hold before it decides: heads to lock, and hints for what else to load.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keys<N> {
@@ -175,7 +184,7 @@ pub trait Service: Send + Sync + 'static {
         _unit: &mut Self::Unit,
         _cx: &mut Context<Self::Rules>,
         _events: &[Envelope],
-    ) -> Result<(), Failed> {
+    ) -> Result<Recalled, Failed> {
         Err(Failed::Broken("its events do not tell all that the command wrote".to_owned()))
     }
 

@@ -36,6 +36,8 @@ pub struct Moment {
     pub rolled_back: bool,
     /// True while cases of this service wait for a person after a recovery.
     pub mending: bool,
+    /// The journal's epoch and last position.
+    pub head: (i32, i64),
 }
 
 /// A command that was answered before.
@@ -131,7 +133,7 @@ pub async fn lock_known_heads(tx: &mut Tx, keys: &BTreeSet<Uuid>) -> Outcome<BTr
 /// Every decision reads the bundles first, and so waits for a publication that is under way.
 pub async fn begin(tx: &mut Tx, ids: &[Uuid]) -> Outcome<(Moment, Vec<StoredCommand>)> {
     let rows = sqlx::query!(
-        r#"SELECT bus.now() AS "now!", n.mode AS "mode!",
+        r#"SELECT bus.now() AS "now!", n.mode AS "mode!", n.epoch AS "epoch!", n.last_pos AS "last_pos!",
                   COALESCE((SELECT max(revision) FROM bus.bundle), 0) AS "revision!",
                   c.command_id AS "command_id?", c.caller AS "caller?", c.method AS "method?",
                   c.request_hash AS "request_hash?", c.response AS "response?"
@@ -144,7 +146,8 @@ pub async fn begin(tx: &mut Tx, ids: &[Uuid]) -> Outcome<(Moment, Vec<StoredComm
     let mut answered = Vec::new();
     for row in rows {
         let (rolled_back, mending) = (row.mode == "rolled_back", row.mode == "mending");
-        moment = Some(Moment { now: row.now.to_jiff(), revision: row.revision, rolled_back, mending });
+        let head = (row.epoch, row.last_pos);
+        moment = Some(Moment { now: row.now.to_jiff(), revision: row.revision, rolled_back, mending, head });
         let command = (row.command_id, row.caller, row.method, row.request_hash, row.response);
         if let (Some(command_id), Some(caller), Some(method), Some(request_hash), Some(response)) = command {
             answered.push(StoredCommand { command_id, caller, method, request_hash, response });

@@ -157,6 +157,13 @@ pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
+/// Free and whole room on the disk of a directory, in bytes.
+#[must_use]
+pub fn room(path: &Path) -> Option<(u64, u64)> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some((disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize)))
+}
+
 /// 32 hexadecimal characters, 128 bits.
 pub(crate) fn random_secret() -> String {
     format!("{:032x}", rand::random::<u128>())

@@ -117,6 +117,14 @@ pub enum ServersError {
         /// Where its words are.
         log: PathBuf,
     },
+    /// A backup could not be made, or is not what was written.
+    #[error("the backup in {path} failed: {said}")]
+    Backup {
+        /// Where it is, or was to be.
+        path: PathBuf,
+        /// What the program said.
+        said: String,
+    },
     /// No such NATS account.
     #[error("NATS has no user {user}")]
     UnknownUser {
@@ -174,6 +182,7 @@ impl ServersError {
             Self::Slow { what, seconds, log } => {
                 format!("{what} 在 {seconds} 秒内没有就绪。机器可能过忙, 请稍后重试; 详情见 {}。", log.display())
             }
+            Self::Backup { path, said } => format!("{} 的备份不可用: {said}。请检查磁盘后重做。", path.display()),
             Self::UnknownUser { user } => format!("NATS 中没有用户 {user}。请检查服务名称。"),
         }
     }
@@ -226,6 +235,9 @@ impl ServersError {
                 "{what} was not ready after {seconds} seconds. The machine may be too busy, try again later; more is in {}.",
                 log.display()
             ),
+            Self::Backup { path, said } => {
+                format!("The backup in {} is not usable: {said}. Check the disk and make it again.", path.display())
+            }
             Self::UnknownUser { user } => {
                 format!("NATS has no user {user}. Check the name of the service.")
             }

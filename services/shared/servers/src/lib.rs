@@ -3,6 +3,7 @@
 //! `xiezhi up` runs a whole centre on them, tests run on throw-away ones. They are the same servers a distributed
 //! installation uses, started with the same settings; only the hands that start them differ.
 
+pub mod backup;
 mod binaries;
 mod data_dir;
 mod error;
@@ -14,7 +15,7 @@ mod process;
 mod watchdog;
 
 pub use binaries::Binaries;
-pub use data_dir::DataDir;
+pub use data_dir::{DataDir, room};
 pub use error::{ServersError, What};
 pub use local::{LocalOptions, LocalServers};
 pub use nats::{Nats, NatsLogin, NatsOptions};

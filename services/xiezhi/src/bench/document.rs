@@ -242,7 +242,8 @@ mod tests {
             postgresql: "18.0".to_owned(),
             file_system: "ext4".to_owned(),
         };
-        let verification = Report { at: None, checks: Vec::new(), parked: Vec::new(), affected: Vec::new(), late_timers: 0 };
+        let verification =
+            Report { at: None, checks: Vec::new(), parked: Vec::new(), affected: Vec::new(), late_timers: 0 };
         Document::new(32, 32, rounds, machine, verification)
     }
 

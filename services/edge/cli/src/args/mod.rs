@@ -75,6 +75,8 @@ pub enum Command {
     Journey(JourneyCommand),
     /// Check the invariants through public APIs
     Verify(VerifyArgs),
+    /// Say in words what is wrong with the centre and what to do
+    Doctor,
     /// The bus behind the services
     #[command(subcommand)]
     Bus(BusCommand),

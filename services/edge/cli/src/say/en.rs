@@ -46,6 +46,7 @@ pub(super) fn text(say: &Say) -> String {
         Say::VerifyHolds { checks } => format!("all {checks} hold"),
         Say::VerifyFails { violations } => format!("{violations} do not hold"),
         Say::VerifyParked { count } => format!("{count} events wait: xiezhi bus parked list"),
+        Say::DoctorWrong { count } => format!("{count} things need somebody"),
         Say::Recovered { service, imported, redone, last } => {
             format!(
                 "{service} is recovered: {imported} events came back, {redone} decisions were redone, the journal ends at {last}"

@@ -1,6 +1,7 @@
 //! Every sentence a user can see, in both languages: [`zh`] and [`en`] hold the words, the compiler holds them complete.
 
 mod en;
+pub mod finding;
 pub mod labels;
 mod word;
 mod zh;
@@ -214,6 +215,11 @@ pub enum Say {
     /// Events that wait.
     VerifyParked {
         /// How many.
+        count: usize,
+    },
+    /// Something is wrong with the centre.
+    DoctorWrong {
+        /// How many things.
         count: usize,
     },
     /// A service was brought forward.

@@ -61,6 +61,7 @@ fn samples() -> Vec<Say> {
         Say::VerifyHolds { checks: 8 },
         Say::VerifyFails { violations: 2 },
         Say::VerifyParked { count: 2 },
+        Say::DoctorWrong { count: 2 },
         Say::Recovered { service: x(), imported: 2, redone: 2, last: 9 },
         Say::EpochBegan { epoch: 2, base: 7 },
         Say::Affected { count: 2 },

@@ -56,6 +56,7 @@ words! {
     ColumnConsumer: "听者", "consumer";
     ColumnProducer: "说者", "producer";
     Skip: "跳过", "skipping";
+    DoctorWell: "一切正常", "all is well";
     AcceptLoss: "放弃已无处可寻的事件", "giving up what is nowhere:";
     ColumnItem: "事项编码", "item";
     ColumnName: "名称", "name";

@@ -44,6 +44,7 @@ pub(super) fn text(say: &Say) -> String {
         Say::VerifyHolds { checks } => format!("{checks} 项全部成立"),
         Say::VerifyFails { violations } => format!("{violations} 处不成立"),
         Say::VerifyParked { count } => format!("{count} 个事件在等待处理: xiezhi bus parked list"),
+        Say::DoctorWrong { count } => format!("{count} 处需要处理"),
         Say::Recovered { service, imported, redone, last } => {
             format!("{service} 已恢复: 找回事件 {imported} 条, 重做决定 {redone} 项, 日志至第 {last} 条")
         }

@@ -43,7 +43,8 @@ async fn cursors(session: &Session) -> Result<Answer, Failure> {
     Ok(Answer::new(serde_json::json!({ "cursors": told }), table.render()))
 }
 
-async fn parked(session: &Session, include_decided: bool) -> Result<Vec<ParkedEvent>, Failure> {
+/// Every event over all services that waits.
+pub async fn parked(session: &Session, include_decided: bool) -> Result<Vec<ParkedEvent>, Failure> {
     let centre = &session.centre;
     let mut found = Vec::new();
     for service in SERVICES {
@@ -59,7 +60,7 @@ async fn parked(session: &Session, include_decided: bool) -> Result<Vec<ParkedEv
 }
 
 /// The name under which a parked event is retried or skipped.
-fn name(event: &ParkedEvent) -> String {
+pub fn name(event: &ParkedEvent) -> String {
     format!("{}/{}/{}", event.consumer, event.producer, event.pos)
 }
 

@@ -9,6 +9,7 @@ pub mod case_text;
 pub mod clock;
 pub mod clock_change;
 pub mod closing;
+pub mod doctor;
 mod follow_up;
 pub mod journey;
 pub mod list;

@@ -125,7 +125,7 @@ impl<S: Service> Corridor<S> {
                 cursor.pos,
                 cursor.epoch
             );
-            let found = Affected { from_pos: started.base_pos + 1, to_pos: cursor.pos, reason };
+            let found = Affected { from_pos: started.base_pos + 1, to_pos: cursor.pos, reason, blocking: false };
             let affected: BTreeMap<Uuid, Affected> = keys.into_iter().map(|key| (key, found.clone())).collect();
             store::insert_affected(&mut tx, producer, cursor.epoch, &affected).await?;
             store::move_cursor(&mut tx, (S::NAME, producer), common.epoch, started.base_pos, common.hash.as_deref()).await?;

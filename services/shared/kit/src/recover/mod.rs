@@ -208,6 +208,7 @@ impl<S: Service> Corridor<S> {
                 from_pos: *pos,
                 to_pos: *pos,
                 reason: "its events stand in the stream behind others that are lost".to_owned(),
+                blocking: true,
             });
             found.to_pos = found.to_pos.max(*pos);
         }
@@ -219,7 +220,8 @@ impl<S: Service> Corridor<S> {
         }
         store::insert_affected(tx, S::NAME, done.epoch, &affected).await?;
         done.affected = affected.len() as u64;
-        done.mode = if affected.is_empty() { "normal" } else { "mending" };
+        let blocked = affected.values().any(|found| found.blocking);
+        done.mode = if blocked { "mending" } else { "normal" };
         let published = done.last_pos.min(plan.imported.last().map_or(head.published_pos, |event| event.pos));
         store::set_head(tx, done.epoch, done.last_pos, &hash, published, done.mode).await?;
         Ok(done)

@@ -11,7 +11,7 @@ use crate::context::{Cause, Context, Rules, timer_event_id};
 use crate::corridor::{Corridor, Stopped, mark, rollback, unpanicked};
 use crate::envelope::{self, Envelope};
 use crate::parked::{self, ParkedRow};
-use crate::service::{Failed, FiredTimer, Keys, Service, Tx};
+use crate::service::{Failed, FiredTimer, Keys, Recalled, Service, Tx};
 use crate::store::{self, Affected};
 
 /// How many events one firing of a timer may have said, for finding it again.
@@ -283,9 +283,14 @@ impl<'r, S: Service> Redo<'r, S> {
         let done = unpanicked(|| service.on_own_events(&mut unit, &mut cx, said))
             .unwrap_or_else(|panic| Err(Failed::Broken(panic)));
         match done {
-            Ok(()) => match self.write(tx, &unit, &cx).await? {
-                None => self.redone += 1,
-                Some(reason) => self.wait_all(said, &reason),
+            Ok(recalled) => match (self.write(tx, &unit, &cx).await?, recalled) {
+                (None, recalled) => {
+                    self.redone += 1;
+                    if let Recalled::Partly(missing) = recalled {
+                        self.miss(first, missing.to_owned());
+                    }
+                }
+                (Some(reason), _) => self.wait_all(said, &reason),
             },
             Err(failed) => self.wait_all(said, &failed.to_string()),
         }
@@ -364,7 +369,7 @@ impl<'r, S: Service> Redo<'r, S> {
     }
 
     fn is_affected(&self, keys: &BTreeSet<Uuid>) -> bool {
-        keys.iter().any(|key| self.affected.contains_key(key))
+        keys.iter().any(|key| self.affected.get(key).is_some_and(|found| found.blocking))
     }
 
     fn wait_all(&mut self, said: &[Envelope], reason: &str) {
@@ -373,9 +378,17 @@ impl<'r, S: Service> Redo<'r, S> {
                 from_pos: event.pos,
                 to_pos: event.pos,
                 reason: format!("{}: {reason}", event.type_name),
+                blocking: true,
             });
             found.to_pos = found.to_pos.max(event.pos);
+            found.blocking = true;
         }
+    }
+
+    /// What came back without all that belongs to it: the case goes on, and a person is told what is missing.
+    fn miss(&mut self, event: &Envelope, reason: String) {
+        let found = Affected { from_pos: event.pos, to_pos: event.pos, reason, blocking: false };
+        self.affected.entry(event.key).or_insert(found);
     }
 }
 

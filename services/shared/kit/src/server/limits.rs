@@ -10,8 +10,9 @@ use axum::extract::State;
 use axum::middleware::Next;
 use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tonic::Status;
+use xiezhi_proto::Rank;
 
 use crate::metrics;
 use crate::refusal::Refusal;
@@ -19,12 +20,40 @@ use crate::refusal::Refusal;
 /// The largest message of a request. Files come in chunks.
 pub const LARGEST_MESSAGE: usize = 1024 * 1024;
 
+/// How much is answered at once. What only looks may take half of it, and the last eighth is for what goes first: whoever stands
+/// at a window is served when everybody else must come again.
+#[derive(Debug)]
+pub(super) struct Room {
+    all: Semaphore,
+    common: Semaphore,
+    reads: Semaphore,
+}
+
+/// A place in the room, given back when it is dropped.
+struct Place<'r> {
+    _places: [Option<SemaphorePermit<'r>>; 3],
+}
+
+impl Room {
+    pub(super) fn new(most_at_once: usize) -> Self {
+        let reads = (most_at_once / 2).max(1);
+        let common = (most_at_once - most_at_once / 8).max(1);
+        Self { all: Semaphore::new(most_at_once), common: Semaphore::new(common), reads: Semaphore::new(reads) }
+    }
+
+    fn enter(&self, rank: Rank) -> Option<Place<'_>> {
+        let reads = if rank == Rank::Read { Some(self.reads.try_acquire().ok()?) } else { None };
+        let common = if rank == Rank::First { None } else { Some(self.common.try_acquire().ok()?) };
+        Some(Place { _places: [reads, common, Some(self.all.try_acquire().ok()?)] })
+    }
+}
+
 /// Refuses what comes while too much is being answered. Health is always answered: an overloaded house is not a dead one.
-pub(super) async fn shed(State(room): State<Arc<Semaphore>>, request: Request<Body>, next: Next) -> Response<Body> {
+pub(super) async fn shed(State(room): State<Arc<Room>>, request: Request<Body>, next: Next) -> Response<Body> {
     if request.uri().path().starts_with("/grpc.health.") {
         return next.run(request).await;
     }
-    let Ok(_place) = room.try_acquire() else {
+    let Some(_place) = room.enter(xiezhi_proto::rank_of(request.uri().path())) else {
         metrics::counter("xiezhi_rpc_shed_total", &[]).increment();
         return Status::from(Refusal::Overloaded).into_http();
     };
@@ -143,6 +172,31 @@ mod tests {
 
     fn measured() -> Measured {
         Measured { inner: Body::empty(), prefix: [0; 5], have: 0, left: 0 }
+    }
+
+    #[test]
+    fn the_window_is_served_when_readers_and_commands_are_not() {
+        let room = Room::new(16);
+        let reads: Vec<_> = (0..20).filter_map(|_| room.enter(Rank::Read)).collect();
+        assert_eq!(reads.len(), 8, "what only looks takes half");
+        let commands: Vec<_> = (0..20).filter_map(|_| room.enter(Rank::Command)).collect();
+        assert_eq!(commands.len(), 6, "commands take what is common");
+        let first: Vec<_> = (0..20).filter_map(|_| room.enter(Rank::First)).collect();
+        assert_eq!(first.len(), 2, "the last eighth is the window's");
+        drop(reads);
+        assert!(room.enter(Rank::Command).is_some() && room.enter(Rank::Read).is_some(), "places come back");
+        let small = Room::new(1);
+        let one = small.enter(Rank::Read);
+        assert!(one.is_some() && small.enter(Rank::First).is_none(), "one at a time is one at a time");
+    }
+
+    #[test]
+    fn registration_goes_first_and_analysis_last() {
+        assert_eq!(xiezhi_proto::rank_of("/xiezhi.intake.v1.CaseService/RegisterCase"), Rank::First);
+        assert_eq!(xiezhi_proto::rank_of("/xiezhi.intake.v1.CaseService/AcceptCase"), Rank::Command);
+        assert_eq!(xiezhi_proto::rank_of("/xiezhi.bus.v1.BusService/ReadJournal"), Rank::Command);
+        assert_eq!(xiezhi_proto::rank_of("/xiezhi.evaluation.v1.EvaluationService/GetRates"), Rank::Read);
+        assert_eq!(xiezhi_proto::rank_of("/nobody.knows/It"), Rank::Read);
     }
 
     #[test]

@@ -15,7 +15,6 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use http::{StatusCode, header};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -158,7 +157,7 @@ pub async fn serve(
 /// From the outside in: gRPC-Web becomes gRPC, the span begins, too much is shed, deadlines run, bytes that are no message are
 /// told, sizes are read, the guard stands.
 fn guarded(rpc: axum::Router, guard: Arc<Guard>, most_at_once: usize) -> axum::Router {
-    let room = Arc::new(Semaphore::new(most_at_once));
+    let room = Arc::new(limits::Room::new(most_at_once));
     rpc.layer(from_fn_with_state(guard, guard::stand))
         .layer(from_fn(limits::size))
         .layer(from_fn(unreadable::tell))

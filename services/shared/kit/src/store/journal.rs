@@ -113,7 +113,12 @@ pub async fn append(
 
 /// Gives positions to what has none, at most `limit` at once, and answers with what has one now, in order. `None` where another
 /// replica is at it, or was a moment ago.
-pub async fn number(connections: &Connections, service: &str, limit: i64) -> Outcome<Option<Vec<Envelope>>> {
+pub async fn number(
+    connections: &Connections,
+    service: &str,
+    limit: i64,
+    seen: (i32, i64),
+) -> Outcome<Option<Vec<Envelope>>> {
     let mut tx = connections.begin().await?;
     #[cfg(feature = "mutants")]
     if crate::mutants::is("relay-by-id") {
@@ -138,6 +143,11 @@ pub async fn number(connections: &Connections, service: &str, limit: i64) -> Out
         return Ok(None);
     };
     let (epoch, mut pos, mut hash) = (first.epoch, first.last_pos, first.last_hash.clone());
+    if (epoch, pos) < seen {
+        // Seen before this was read: the store was set back, and the relay's next look trips the fence.
+        tx.rollback().await?;
+        return Ok(None);
+    }
     let (mut positions, mut ids, mut hashes, mut numbered) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         let Some((id, mut event)) = row.into_event(service, pos + 1) else { continue };

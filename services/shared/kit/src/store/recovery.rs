@@ -19,6 +19,8 @@ pub struct Affected {
     pub to_pos: i64,
     /// Why a person is needed.
     pub reason: String,
+    /// True where nothing is decided about it until then.
+    pub blocking: bool,
 }
 
 /// Takes the journal's head for this transaction alone, and lifts the limits under which ordinary decisions stand: a recovery
@@ -90,12 +92,21 @@ pub async fn make_room(tx: &mut Tx, imported: &[Envelope]) -> Outcome<()> {
 
 /// Writes a row as it stood, with its position; answers with true where the row was here already and only had none.
 pub async fn import(tx: &mut Tx, event: &Envelope) -> Outcome<bool> {
-    let here = sqlx::query_scalar!(
-        "SELECT j.id FROM bus.unnumbered u JOIN bus.journal j USING (id) WHERE j.event_id = $1",
+    let here = sqlx::query!(
+        "SELECT j.id, j.key_seq, j.payload FROM bus.unnumbered u JOIN bus.journal j USING (id) WHERE j.event_id = $1",
         event.event_id
     )
     .fetch_optional(&mut *tx)
     .await?;
+    if let Some(row) = &here
+        && (row.key_seq != event.key_seq || row.payload != event.payload)
+    {
+        let pos = event.pos;
+        return Err(sqlx::Error::Encode(
+            format!("position {pos} was decided anew after the restore, otherwise").into(),
+        ));
+    }
+    let here = here.map(|row| row.id);
     let id = match here {
         Some(id) => {
             sqlx::query!("DELETE FROM bus.unnumbered WHERE id = $1", id).execute(&mut *tx).await?;
@@ -183,16 +194,18 @@ pub async fn insert_affected(
 ) -> Outcome<()> {
     for (key, found) in affected {
         sqlx::query!(
-            "INSERT INTO bus.affected (producer, epoch, key, from_pos, to_pos, reason) VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO bus.affected (producer, epoch, key, from_pos, to_pos, reason, blocking)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (producer, epoch, key) DO UPDATE
              SET from_pos = least(affected.from_pos, excluded.from_pos), to_pos = greatest(affected.to_pos, excluded.to_pos),
-                 reason = excluded.reason, state = 'open', decided_by = NULL, decided_why = NULL, decided_at = NULL",
+                 reason = excluded.reason, blocking = excluded.blocking, state = 'open', decided_by = NULL, decided_why = NULL, decided_at = NULL",
             producer,
             epoch,
             key,
             found.from_pos,
             found.to_pos,
-            found.reason
+            found.reason,
+            found.blocking
         )
         .execute(&mut *tx)
         .await?;
@@ -205,13 +218,23 @@ pub async fn insert_affected(
 pub async fn fenced(tx: &mut Tx, service: &str, keys: &BTreeSet<Uuid>) -> Outcome<BTreeSet<Uuid>> {
     let keys: Vec<Uuid> = keys.iter().copied().collect();
     let rows = sqlx::query_scalar!(
-        "SELECT DISTINCT key FROM bus.affected WHERE state = 'open' AND producer = $2 AND key = ANY($1)",
+        "SELECT DISTINCT key FROM bus.affected WHERE state = 'open' AND blocking AND producer = $2 AND key = ANY($1)",
         &keys,
         service
     )
     .fetch_all(tx)
     .await?;
     Ok(rows.into_iter().collect())
+}
+
+/// How many cases stand still until a person has settled them.
+pub async fn count_blocking(store: impl PgExecutor<'_>, producer: &str) -> Outcome<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM bus.affected WHERE state = 'open' AND blocking AND producer = $1"#,
+        producer
+    )
+    .fetch_one(store)
+    .await
 }
 
 /// How many cases of one producer wait for a person.

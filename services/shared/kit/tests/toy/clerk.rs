@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use kit::context::{Arm, Context};
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
-use kit::service::{Failed, FiredTimer, Keys, Service, StoreError, Tx};
+use kit::service::{Failed, FiredTimer, Keys, Recalled, Service, StoreError, Tx};
 use kit::unit::{Savepoint, Table, Unit};
 use uuid::Uuid;
 use xiezhi_proto::Event;
@@ -102,14 +102,14 @@ impl Service for Clerk {
         Ok(())
     }
 
-    fn on_own_events(&self, unit: &mut Desk, _: &mut Context<String>, events: &[Envelope]) -> Result<(), Failed> {
+    fn on_own_events(&self, unit: &mut Desk, _: &mut Context<String>, events: &[Envelope]) -> Result<Recalled, Failed> {
         for event in events {
             match event.body::<Counted>()?.amount {
                 HIDDEN => return Err(Failed::Broken("the amount is not told".to_owned())),
                 amount => unit.totals.add(event.key, amount),
             };
         }
-        Ok(())
+        Ok(Recalled::Whole)
     }
 
     async fn flush(&self, tx: &mut Tx, unit: &Desk) -> Result<(), StoreError> {

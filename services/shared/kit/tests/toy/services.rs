@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kit::context::Context;
 use kit::envelope::Envelope;
-use kit::service::{Failed, FiredTimer, Keys, Merge, Service, StoreError, Tx};
+use kit::service::{Failed, FiredTimer, Keys, Merge, Recalled, Service, StoreError, Tx};
 use kit::unit::{Savepoint, Table, Unit};
 use uuid::Uuid;
 
@@ -110,11 +110,16 @@ impl Service for Counter {
         Ok(())
     }
 
-    fn on_own_events(&self, unit: &mut Totals, _: &mut Context<String>, events: &[Envelope]) -> Result<(), Failed> {
+    fn on_own_events(
+        &self,
+        unit: &mut Totals,
+        _: &mut Context<String>,
+        events: &[Envelope],
+    ) -> Result<Recalled, Failed> {
         for event in events {
             unit.add(event.key, event.body::<Counted>()?.amount);
         }
-        Ok(())
+        Ok(Recalled::Whole)
     }
 
     async fn flush(&self, tx: &mut Tx, unit: &Totals) -> Result<(), StoreError> {
