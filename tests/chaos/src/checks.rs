@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aho_corasick::AhoCorasick;
+use anyhow::Context;
 use client::{Centre as Connection, call, moment};
 use futures::stream::{self, StreamExt};
 use serde::Serialize;
@@ -54,7 +55,7 @@ impl Findings {
 /// Checks everything. Nothing may be changing the centre but its own timers.
 pub async fn check(centre: &Centre, people: &Arc<People>) -> anyhow::Result<Findings> {
     let mut findings = Findings::default();
-    let operator = people.at("operator")?;
+    let operator = people.patiently_at("operator")?;
     let began = Instant::now();
     // N12 first: only a centre that has come to rest is looked at as a whole.
     let rest = client::rest::rest(&operator, LIVE_WITHIN).await;
@@ -62,15 +63,16 @@ pub async fn check(centre: &Centre, people: &Arc<People>) -> anyhow::Result<Find
     if let Err(error) = rest {
         findings.found("N12", [format!("{error}")]);
     }
-    invariants(&operator, people, &mut findings).await?;
-    histories(people, &mut findings).await?;
-    refused_after_all(&operator, people, &mut findings).await?;
-    restored(&operator, people, &mut findings).await?;
-    bookings(&people.at(crate::load::COORDINATOR)?, &mut findings).await?;
-    let (compared, differences) = crate::scores::compare(&operator, people).await?;
+    invariants(&operator, people, &mut findings).await.context("N1 to N7 and N10")?;
+    histories(people, &mut findings).await.context("N1: repeats")?;
+    refused_after_all(&operator, people, &mut findings).await.context("N1: refusals")?;
+    restored(&operator, people, &mut findings).await.context("N1 over a restore")?;
+    bookings(&people.patiently_at(crate::load::COORDINATOR)?, &mut findings).await.context("N8")?;
+    let (compared, differences) = crate::scores::compare(&operator, people).await.context("N9")?;
     findings.counted.insert("N9".to_owned(), compared);
     findings.found("N9", differences);
-    secrets(centre, people, &mut findings).await?;
+    secrets(centre, people, &mut findings).await.context("N11")?;
+    findings.counted.insert("seconds_of_checking".to_owned(), began.elapsed().as_secs());
     logs(centre, &mut findings)?;
     findings.violations.extend(people.history.broken());
     Ok(findings)

@@ -19,6 +19,8 @@ use crate::history::{Command, Ending, History};
 
 /// How long one try may take.
 const TRY_WITHIN: Duration = Duration::from_secs(6);
+/// How long a verification waits for one answer.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a command is repeated before its client gives up.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(120);
 /// How long a token is used; it lives a little longer.
@@ -33,6 +35,7 @@ pub struct People {
     callers: BTreeMap<String, Caller>,
     tokens: Mutex<BTreeMap<String, (String, Instant)>>,
     connection: Connection,
+    patient: Connection,
     /// What they know.
     pub history: Arc<History>,
     /// So many commands of a thousand are sent three times at once.
@@ -73,14 +76,21 @@ impl People {
         let signer = TokenSigner::from_pem(key, Issuer { centre: id.clone(), simulated: true })?;
         let options = ClientOptions { call_timeout: TRY_WITHIN, ..ClientOptions::new(centre.ingress.url()) };
         let connection = Connection::connect(options).await?;
+        let patient = ClientOptions { call_timeout: PATIENCE, ..ClientOptions::new(centre.ingress.url()) };
+        let patient = Connection::connect(patient).await?;
         let callers = accounts(&crate::centre::read(&centre.folder.join("pack/organisation/accounts.csv"))?)?;
         let (tokens, tripled_per_mille) = (Mutex::default(), AtomicU64::new(20));
-        Ok(Self { signer, callers, tokens, connection, history, tripled_per_mille })
+        Ok(Self { signer, callers, tokens, connection, patient, history, tripled_per_mille })
     }
 
     /// The centre as an account meets it; "operator" is one of them.
     pub fn at(&self, account: &str) -> anyhow::Result<Connection> {
         Ok(self.connection.with_token(&self.token(account)?)?)
+    }
+
+    /// The same for whoever reads a whole centre and waits for it.
+    pub fn patiently_at(&self, account: &str) -> anyhow::Result<Connection> {
+        Ok(self.patient.with_token(&self.token(account)?)?)
     }
 
     /// Every department and town that has somebody who handles orders.

@@ -15,7 +15,7 @@ const MONTH: (&str, &str) = ("2026-03-01", "2026-03-31");
 /// How many cases were compared, and what differs.
 pub async fn compare(operator: &Connection, people: &People) -> anyhow::Result<(u64, Vec<String>)> {
     let closed = closed(operator).await?;
-    let evaluator = people.at(crate::load::EVALUATOR)?;
+    let evaluator = people.patiently_at(crate::load::EVALUATOR)?;
     let facts = facts(&evaluator).await?;
     let mut found = Vec::new();
     let told: BTreeSet<(String, u32)> =
