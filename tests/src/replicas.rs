@@ -29,7 +29,7 @@ pub struct Replicas {
     processes: BTreeMap<String, (String, Child)>,
     /// Where callers go.
     pub ingress: Ingress,
-    _postgres: Postgres,
+    postgres: Postgres,
     _nats: Nats,
 }
 
@@ -64,8 +64,7 @@ impl Replicas {
             let login = nats.login(service)?;
             variables.push((format!("XIEZHI_{}_NATS_PASSWORD", service.to_uppercase()), login.password));
         }
-        let mut replicas =
-            Self { folder, variables, processes: BTreeMap::new(), ingress, _postgres: postgres, _nats: nats };
+        let mut replicas = Self { folder, variables, processes: BTreeMap::new(), ingress, postgres, _nats: nats };
         replicas.run(&["migrate", "--simulated", "--start", begins]).await?.done()?;
         for copy in 1..=copies {
             for service in SERVICES {
@@ -101,6 +100,44 @@ impl Replicas {
             process.wait()?;
         }
         Ok(())
+    }
+
+    /// Asks one process to end, waits until it is gone, and starts another in its place; tells how long the end took.
+    pub async fn roll(&mut self, service: &str, copy: usize) -> anyhow::Result<Duration> {
+        let name = format!("{service}-{copy}");
+        let (address, mut process) = self.processes.remove(&name).with_context(|| format!("{name} is gone already"))?;
+        let began = Instant::now();
+        Command::new("kill").args(["-TERM", &process.id().to_string()]).status()?;
+        // As an ingress does that is told, or finds, that a process is ending.
+        self.ingress.remove(&address);
+        while process.try_wait()?.is_none() {
+            if began.elapsed() > START_WITHIN {
+                process.kill()?;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let took = began.elapsed();
+        self.serve(service, copy).await?;
+        Ok(took)
+    }
+
+    /// Sends nobody to one copy any more, as an ingress does whose health check gets no answer.
+    pub fn hide(&self, service: &str, copy: usize) {
+        if let Some((address, _)) = self.processes.get(&format!("{service}-{copy}")) {
+            self.ingress.remove(address);
+        }
+    }
+
+    /// The process of one copy of a service, while it is there.
+    #[must_use]
+    pub fn process(&self, service: &str, copy: usize) -> Option<u32> {
+        self.processes.get(&format!("{service}-{copy}")).map(|(_, process)| process.id())
+    }
+
+    /// The administrator's URL of the shared PostgreSQL.
+    #[must_use]
+    pub fn admin_url(&self) -> String {
+        self.postgres.url("postgres")
     }
 
     /// What the processes have logged.

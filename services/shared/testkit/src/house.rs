@@ -29,11 +29,17 @@ pub struct HouseOptions {
     start: String,
     pack: Option<PathBuf>,
     environment: Vec<(String, String)>,
+    place: Option<PathBuf>,
 }
 
 impl Default for HouseOptions {
     fn default() -> Self {
-        Self { start: START.to_owned(), pack: Some(repository().join("deploy/packs/jiashan")), environment: Vec::new() }
+        Self {
+            start: START.to_owned(),
+            pack: Some(repository().join("deploy/packs/jiashan")),
+            environment: Vec::new(),
+            place: None,
+        }
     }
 }
 
@@ -56,6 +62,13 @@ impl HouseOptions {
     #[must_use]
     pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Keeps its data in a folder below this one, e.g. on a disk of its own.
+    #[must_use]
+    pub fn at(mut self, place: &Path) -> Self {
+        self.place = Some(place.to_owned());
         self
     }
 
@@ -121,7 +134,8 @@ impl House {
 
     async fn open(options: HouseOptions) -> anyhow::Result<Self> {
         let program = program()?;
-        let data = tempfile::Builder::new().prefix("xiezhi-house-").tempdir()?;
+        let place = options.place.clone().unwrap_or_else(std::env::temp_dir);
+        let data = tempfile::Builder::new().prefix("xiezhi-house-").tempdir_in(place)?;
         let log = data.path().with_extension("log");
         let mut house = Self { options, program, data, log, running: None, address: String::new() };
         house.restart().await?;
