@@ -19,8 +19,8 @@ fn unreadable(table: &'static str, id: impl ToString, reason: impl ToString) -> 
     StoreError::Unreadable { table, id: id.to_string(), reason: reason.to_string() }
 }
 
-fn read_file(id: Uuid, state: serde_json::Value) -> Result<CaseFile, StoreError> {
-    serde_json::from_value(state).map_err(|error| unreadable("case_file", id, error))
+fn read_file(id: Uuid, state: Vec<u8>) -> Result<CaseFile, StoreError> {
+    serde_json::from_slice(&state).map_err(|error| unreadable("case_file", id, error))
 }
 
 fn number(table: &'static str, id: impl ToString, number: u32) -> Result<i32, StoreError> {
@@ -59,14 +59,14 @@ async fn flush_files(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     for (id, file) in unit.files.changed() {
         ids.push(id.uuid());
         numbers.push(file.ledger.case_no.clone());
-        states.push(serde_json::to_value(file).map_err(|error| unreadable("case_file", id, error))?);
+        states.push(serde_json::to_vec(file).map_err(|error| unreadable("case_file", id, error))?);
     }
     if ids.is_empty() {
         return Ok(());
     }
     sqlx::query!(
         "INSERT INTO case_file (id, case_no, state)
-         SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::jsonb[])
+         SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::bytea[])
          ON CONFLICT (id) DO UPDATE SET case_no = EXCLUDED.case_no, state = EXCLUDED.state",
         &ids,
         &numbers as _,

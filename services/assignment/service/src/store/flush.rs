@@ -10,7 +10,7 @@ use kit::service::{StoreError, Tx};
 use kit::texts::Texts;
 use uuid::Uuid;
 
-use super::{TEXT_BODY, unreadable, written};
+use super::{TEXT_BODY, bytes, unreadable, written};
 use crate::unit::{DeterminationRow, FeedRow, Held, RulingRow, TextRow, Unit, matter_set};
 
 /// Writes the unit.
@@ -45,20 +45,22 @@ async fn cases(tx: &mut Tx, held: &[&Held]) -> Result<(), StoreError> {
     let leads: Vec<Option<String>> =
         cases.iter().map(|case| Some(case.stage.decision()?.lead()?.to_string())).collect();
     let open_orders: Vec<i32> = held.iter().map(|held| open_orders(&held.file)).collect();
-    let states = cases.iter().map(|case| written("responsibility", case.id, *case)).collect::<Result<Vec<_>, _>>()?;
+    let states = cases.iter().map(|case| bytes("responsibility", case.id, *case)).collect::<Result<Vec<_>, _>>()?;
+    let asks = cases.iter().map(|case| asks(case)).collect::<Result<Vec<_>, _>>()?;
     let units = held.iter().map(|held| written("responsibility", held.file.case.id, &held.file.units()));
     let units = units.collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
         "INSERT INTO responsibility
            (case_id, case_no, stage, round, hops, determination_id, ruling_id, consultation_id, lead_unit, open_orders, units,
-            state)
+            asks, state)
          SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::int[], $5::int[], $6::uuid[], $7::uuid[], $8::uuid[],
-                              $9::text[], $10::int[], $11::jsonb[], $12::jsonb[])
+                              $9::text[], $10::int[], $11::jsonb[], $12::jsonb[], $13::bytea[])
          ON CONFLICT (case_id) DO UPDATE SET
            case_no = excluded.case_no, stage = excluded.stage, round = excluded.round, hops = excluded.hops,
            determination_id = excluded.determination_id, ruling_id = excluded.ruling_id,
            consultation_id = excluded.consultation_id, lead_unit = excluded.lead_unit,
-           open_orders = excluded.open_orders, units = excluded.units, state = excluded.state",
+           open_orders = excluded.open_orders, units = excluded.units, asks = excluded.asks,
+           state = excluded.state",
         &ids,
         &numbers,
         &stages,
@@ -70,11 +72,30 @@ async fn cases(tx: &mut Tx, held: &[&Held]) -> Result<(), StoreError> {
         &leads as _,
         &open_orders,
         &units,
+        &asks as _,
         &states,
     )
     .execute(&mut *tx)
     .await?;
     Ok(())
+}
+
+/// What of a case asks somebody to act; the list of tasks reads it, and nothing else of the state.
+fn asks(case: &Case) -> Result<Option<serde_json::Value>, StoreError> {
+    let mut asks = serde_json::Map::new();
+    if let Some(diagnosis) = &case.diagnosis {
+        asks.insert("diagnosis".to_owned(), written("responsibility", case.id, diagnosis)?);
+    }
+    if let Some(operation) = &case.operation {
+        asks.insert("operation".to_owned(), written("responsibility", case.id, operation)?);
+    }
+    if let Some(reconsider) = &case.reconsider {
+        asks.insert("reconsider".to_owned(), written("responsibility", case.id, reconsider)?);
+    }
+    if !case.follow_ups.is_empty() {
+        asks.insert("follow_ups".to_owned(), written("responsibility", case.id, &case.follow_ups)?);
+    }
+    Ok((!asks.is_empty()).then_some(asks.into()))
 }
 
 fn open_orders(file: &CaseFile) -> i32 {
@@ -134,12 +155,12 @@ async fn orders(tx: &mut Tx, held: &[&Held]) -> Result<(), StoreError> {
     let due: Vec<Timestamp> = orders.iter().map(|order| order.deadline.due_at.to_sqlx()).collect();
     let acknowledge: Vec<Timestamp> = orders.iter().map(|order| order.acknowledge_by.due_at.to_sqlx()).collect();
     let rounds: Vec<i32> = orders.iter().map(|order| i32::try_from(order.round).unwrap_or(i32::MAX)).collect();
-    let states = orders.iter().map(|order| written("work_order", order.id, *order)).collect::<Result<Vec<_>, _>>()?;
+    let states = orders.iter().map(|order| bytes("work_order", order.id, *order)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
         "INSERT INTO work_order
            (id, case_id, unit, role, stage, person, post, duty_text, due_at, acknowledge_due_at, round, state)
          SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                              $9::timestamptz[], $10::timestamptz[], $11::int[], $12::jsonb[])
+                              $9::timestamptz[], $10::timestamptz[], $11::int[], $12::bytea[])
          ON CONFLICT (id) DO UPDATE SET
            role = excluded.role, stage = excluded.stage, person = excluded.person, post = excluded.post,
            due_at = excluded.due_at, acknowledge_due_at = excluded.acknowledge_due_at, state = excluded.state",

@@ -14,7 +14,7 @@ use kit::unit::Table;
 use uuid::Uuid;
 use vocab::{AccountCode, CaseId, PrecedentId};
 
-use super::state;
+use super::{state, stored};
 use crate::unit::{Held, Needs, Unit, matter_set};
 
 /// A publication may change who answers for any open order, and for a follow-up that nobody could be given and that can go out
@@ -24,7 +24,7 @@ pub async fn widen(tx: &mut Tx, keys: &mut Keys<Needs>) -> Result<(), StoreError
         let open = sqlx::query_scalar!(
             r#"SELECT case_id AS "case_id!" FROM work_order WHERE stage IN ('dispatched', 'acknowledged', 'objected')
                 UNION SELECT case_id FROM responsibility
-                       WHERE jsonb_array_length(state -> 'follow_ups') > 0 AND stage IN ('determined', 'ruled', 'handled')"#
+                       WHERE asks ? 'follow_ups' AND stage IN ('determined', 'ruled', 'handled')"#
         );
         keys.heads.extend(open.fetch_all(&mut *tx).await?);
     }
@@ -66,14 +66,14 @@ async fn files(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<(CaseId, Held)>, StoreEr
     }
     let mut files: BTreeMap<Uuid, CaseFile> = BTreeMap::new();
     for row in cases {
-        let case: Case = state("responsibility", row.case_id, row.state)?;
+        let case: Case = stored("responsibility", row.case_id, &row.state)?;
         files.insert(row.case_id, CaseFile { case, consultation: None, orders: BTreeMap::new() });
     }
     let orders = sqlx::query!("SELECT id, case_id, state FROM work_order WHERE case_id = ANY($1)", ids)
         .fetch_all(&mut *tx)
         .await?;
     for row in orders {
-        let order: WorkOrder = state("work_order", row.id, row.state)?;
+        let order: WorkOrder = stored("work_order", row.id, &row.state)?;
         if let Some(file) = files.get_mut(&row.case_id) {
             file.orders.insert(order.id, order);
         }

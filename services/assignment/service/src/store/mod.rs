@@ -26,6 +26,20 @@ fn state<T: serde::de::DeserializeOwned>(
     serde_json::from_value(state).map_err(|error| unreadable(table, id, error))
 }
 
+/// A state as bytes were written of it.
+fn stored<T: serde::de::DeserializeOwned>(
+    table: &'static str,
+    id: impl ToString,
+    state: &[u8],
+) -> Result<T, StoreError> {
+    serde_json::from_slice(state).map_err(|error| unreadable(table, id, error))
+}
+
+/// A state as bytes.
+fn bytes<T: serde::Serialize>(table: &'static str, id: impl ToString, value: &T) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value).map_err(|error| unreadable(table, id, error))
+}
+
 /// A state as it is written.
 fn written<T: serde::Serialize>(
     table: &'static str,

@@ -19,7 +19,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 use uuid::Uuid;
 use vocab::{CaseId, ConsultationId, WorkOrderId};
 
-use super::{TEXT_BODY, load, state, unreadable};
+use super::{TEXT_BODY, load, state, stored, unreadable};
 
 /// Begins a read that sees the rows of one unit and no others, whatever the query says.
 pub async fn begin_for_unit(pool: &PgPool, unit: &str) -> Result<Transaction<'static, Postgres>, StoreError> {
@@ -77,7 +77,7 @@ pub async fn find_case(pool: &PgPool, asking: Option<&str>, case: CaseId) -> Res
     tx.rollback().await?;
     row.map(|row| {
         let units = state("responsibility", case, row.units)?;
-        Ok(KnownCase { case: state("responsibility", case, row.state)?, units })
+        Ok(KnownCase { case: stored("responsibility", case, &row.state)?, units })
     })
     .transpose()
 }
@@ -294,7 +294,7 @@ pub async fn list_standings(
     .await?
     .into_iter()
     .map(|row| {
-        let case = state("responsibility", row.case_id, row.state)?;
+        let case = stored("responsibility", row.case_id, &row.state)?;
         Ok(Standing { case, consultation: row.consultation_id, timer_armed: row.timer_armed })
     })
     .collect()

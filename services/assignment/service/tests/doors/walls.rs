@@ -60,7 +60,7 @@ async fn the_wall_stands_where_the_service_s_own_role_owns_the_tables_and_is_no_
         for insert in [
             "INSERT INTO work_order VALUES ($1, $1, $2, 'lead', 'dispatched', 'p', 'p', 'd', now(), now(), 1, '{}')",
             "INSERT INTO consultation VALUES ($1, $1, 'open', jsonb_build_object('asked', jsonb_build_array($2), 'positions', '{}'::jsonb))",
-            "INSERT INTO responsibility VALUES ($1, '', 'consulting', 1, 0, NULL, NULL, $1, NULLIF($2, ''), 1, jsonb_build_array($2), '{}')",
+            "INSERT INTO responsibility VALUES ($1, '', 'consulting', 1, 0, NULL, NULL, $1, NULLIF($2, ''), 1, jsonb_build_array($2), NULL, '{}')",
             "INSERT INTO determination SELECT $1, $1, 'gap', 1, decode(repeat('00', 32), 'hex'), now() WHERE $2 <> ''",
             "INSERT INTO work_text VALUES ($1, $1, $1, 'reply', $2, 1, 'sealed', now())",
             "INSERT INTO order_feed VALUES ($2, 1, $1, 'dispatched', now())",

@@ -259,12 +259,21 @@ impl House {
 
     /// The types of the events evaluation said of a case, in order.
     pub async fn said_of(&self, case: Uuid) -> Vec<String> {
-        let types: Vec<String> = sqlx::query_scalar("SELECT type FROM bus.journal WHERE key = $1 ORDER BY key_seq")
-            .bind(case)
-            .fetch_all(self.evaluation.corridor.pool())
-            .await
-            .unwrap();
-        types.into_iter().map(|name| name.rsplit('.').next().unwrap().to_owned()).collect()
+        use prost::{Message as _, Name as _};
+        use xiezhi_proto::bus::v1::Facts;
+        let rows: Vec<(String, Vec<u8>)> =
+            sqlx::query_as("SELECT type, payload FROM bus.journal WHERE key = $1 ORDER BY key_seq")
+                .bind(case)
+                .fetch_all(self.evaluation.corridor.pool())
+                .await
+                .unwrap();
+        let types = rows.into_iter().flat_map(|(name, payload)| {
+            if name != Facts::full_name() {
+                return vec![name];
+            }
+            Facts::decode(payload.as_slice()).unwrap().facts.into_iter().map(|fact| fact.r#type).collect()
+        });
+        types.map(|name| name.rsplit('.').next().unwrap().to_owned()).collect()
     }
 
     /// The state of the timer of a round's call-back.

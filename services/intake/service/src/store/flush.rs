@@ -75,24 +75,27 @@ async fn cases(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
         rows.iter().map(|case| case.sealed_from.as_ref().map(ToString::to_string)).collect();
     let tasks: Vec<Option<String>> = rows.iter().map(|case| open_task(case).map(str::to_owned)).collect();
     let mut matters = Vec::with_capacity(rows.len());
-    let mut units = Vec::with_capacity(rows.len());
+    let (mut shared, mut units) = (Vec::new(), Vec::new());
     let mut states = Vec::with_capacity(rows.len());
     for case in rows {
         let mut shown = case.units();
         shown.insert(&case.receiving_unit);
         matters.push(serde_json::to_value(&case.facts.matters).map_err(|error| unreadable(case, error))?);
-        units.push(serde_json::to_value(shown).map_err(|error| unreadable(case, error))?);
-        states.push(serde_json::to_value(case).map_err(|error| unreadable(case, error))?);
+        for unit in shown {
+            shared.push(case.id.uuid());
+            units.push(unit.to_string());
+        }
+        states.push(serde_json::to_vec(case).map_err(|error| unreadable(case, error))?);
     }
     sqlx::query!(
         "INSERT INTO cases (id, number, tracking_code, stage, stage_since, round, region, object_type, matters, channel,
-                            registered_at, complainant_id, head_id, sealed_from, units, open_task, state)
+                            registered_at, complainant_id, head_id, sealed_from, open_task, state)
          SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[], $7::text[],
                               $8::text[], $9::jsonb[], $10::text[], $11::timestamptz[], $12::uuid[], $13::uuid[],
-                              $14::text[], $15::jsonb[], $16::text[], $17::jsonb[])
+                              $14::text[], $15::text[], $16::bytea[])
          ON CONFLICT (id) DO UPDATE
          SET stage = excluded.stage, stage_since = excluded.stage_since, round = excluded.round,
-             head_id = excluded.head_id, units = excluded.units, open_task = excluded.open_task, state = excluded.state",
+             head_id = excluded.head_id, open_task = excluded.open_task, state = excluded.state",
         &ids,
         &numbers,
         &trackings,
@@ -107,9 +110,20 @@ async fn cases(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
         &complainants,
         &heads as _,
         &sealed as _,
-        &units,
         &tasks as _,
         &states
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "WITH shown AS (SELECT * FROM UNNEST($1::uuid[], $2::text[]) AS s (case_id, unit)),
+         gone AS (
+           DELETE FROM case_unit u WHERE u.case_id = ANY($3)
+             AND NOT EXISTS (SELECT FROM shown s WHERE s.case_id = u.case_id AND s.unit = u.unit))
+         INSERT INTO case_unit (case_id, unit) SELECT case_id, unit FROM shown ON CONFLICT DO NOTHING",
+        &shared,
+        &units,
+        &ids
     )
     .execute(tx)
     .await?;

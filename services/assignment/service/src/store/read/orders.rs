@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::begin;
-use crate::store::state;
+use crate::store::stored;
 
 /// Which orders are wanted.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +48,7 @@ pub async fn list_orders(
     .fetch_all(&mut *tx)
     .await?;
     tx.rollback().await?;
-    rows.into_iter().map(|row| state("work_order", row.id, row.state)).collect()
+    rows.into_iter().map(|row| stored("work_order", row.id, &row.state)).collect()
 }
 
 /// Orders by their ids; behind the second wall where a unit asks.
@@ -56,7 +56,7 @@ pub async fn orders_by_id(pool: &PgPool, asking: Option<&str>, ids: &[Uuid]) -> 
     let mut tx = begin(pool, asking).await?;
     let rows = sqlx::query!("SELECT id, state FROM work_order WHERE id = ANY($1)", ids).fetch_all(&mut *tx).await?;
     tx.rollback().await?;
-    rows.into_iter().map(|row| state("work_order", row.id, row.state)).collect()
+    rows.into_iter().map(|row| stored("work_order", row.id, &row.state)).collect()
 }
 
 /// The cases of these ids; behind the second wall where a unit asks.
@@ -66,7 +66,7 @@ pub async fn cases_by_id(pool: &PgPool, asking: Option<&str>, ids: &[Uuid]) -> R
         .fetch_all(&mut *tx)
         .await?;
     tx.rollback().await?;
-    rows.into_iter().map(|row| state("responsibility", row.case_id, row.state)).collect()
+    rows.into_iter().map(|row| stored("responsibility", row.case_id, &row.state)).collect()
 }
 
 /// One change in a unit's feed.
