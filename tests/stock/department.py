@@ -68,18 +68,28 @@ async def monitor(login: dict, heard: asyncio.Queue):
     return connection
 
 
-async def event_about(heard: asyncio.Queue, subject: str) -> dict:
-    """The first event of this subject: its attributes, and its body read with the stubs its type names."""
+def read(kind: str, data: bytes):
+    """A body, with the stubs its type names."""
+    package = ".".join(kind.split(".")[1:-1])
+    module(f"{package}.{'bus' if package == 'bus.v1' else 'events'}_pb2")
+    body = GetMessageClass(Default().FindMessageTypeByName(kind))()
+    body.ParseFromString(data)
+    return body
+
+
+async def event_about(heard: asyncio.Queue, wanted: str, key: str) -> dict:
+    """The first event of this type about this key: its attributes and its body. Several facts of one decision travel together."""
     while True:
         name, headers, data = await asyncio.wait_for(heard.get(), TIMEOUT)
-        if name != subject:
+        if headers["ce-subject"] != key:
             continue
         kind = headers["ce-type"]
-        package = ".".join(kind.split(".")[1:-1])
-        module(f"{package}.events_pb2")
-        body = GetMessageClass(Default().FindMessageTypeByName(kind))()
-        body.ParseFromString(data)
-        return {"subject": name, "headers": headers, "body": json_format.MessageToDict(body, preserving_proto_field_name=True)}
+        together = kind == "xiezhi.bus.v1.Facts"
+        facts = [(fact.type, fact.payload) for fact in read(kind, data).facts] if together else [(kind, data)]
+        for fact, payload in facts:
+            if fact == wanted:
+                body = json_format.MessageToDict(read(fact, payload), preserving_proto_field_name=True)
+                return {"subject": name, "type": fact, "headers": headers, "body": body}
 
 
 def register(asked: dict, channel) -> dict:
@@ -170,9 +180,9 @@ async def main() -> None:
     with grpc.insecure_channel(asked["address"].removeprefix("http://")) as channel:
         said_no = await asyncio.to_thread(refused, asked, channel)
         case = await asyncio.to_thread(register, asked, channel)
-        registered = await event_about(heard, f"ev.intake.case.registered.{case['case_id']}")
+        registered = await event_about(heard, "xiezhi.intake.v1.CaseRegistered", case["case_id"])
         worked = await asyncio.to_thread(work, asked, channel, case["case_id"])
-        completed = await event_about(heard, f"ev.assignment.work_order.completed.{case['case_id']}")
+        completed = await event_about(heard, "xiezhi.assignment.v1.WorkOrderCompleted", case["case_id"])
     await connection.close()
     answer = {"refused": said_no, "case": case, "registered": registered, "work": worked, "completed": completed}
     json.dump(answer, sys.stdout, ensure_ascii=False)

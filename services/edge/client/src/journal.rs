@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+use prost::{Message as _, Name as _};
 use tonic::Streaming;
 use uuid::Uuid;
-use xiezhi_proto::bus::v1::{Envelope, HighWaterRequest, HighWaterResponse, ReadJournalRequest, ReadJournalResponse};
+use xiezhi_proto::bus::v1::{Envelope, Facts, HighWaterRequest, HighWaterResponse, ReadJournalRequest, ReadJournalResponse};
 
 use crate::centre::Centre;
 use crate::refused::Error;
@@ -37,8 +38,34 @@ pub struct Events {
     stream: Streaming<ReadJournalResponse>,
 }
 
+/// One fact of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Its own id.
+    pub event_id: String,
+    /// The protobuf name of its body.
+    pub type_name: String,
+    /// Its body.
+    pub payload: prost::bytes::Bytes,
+}
+
+/// What a row says, fact by fact: one decision's facts about one aggregate stand together.
+pub fn facts(row: &Envelope) -> Result<Vec<Said>, Error> {
+    if row.r#type != Facts::full_name() {
+        let (event_id, type_name) = (row.event_id.clone(), row.r#type.clone());
+        return Ok(vec![Said { event_id, type_name, payload: row.payload.clone() }]);
+    }
+    let broken = |what: String| Error::Broken(format!("{}/{}: {what}", row.service, row.pos));
+    let facts = Facts::decode(row.payload.clone()).map_err(|error| broken(error.to_string()))?.facts;
+    let said = |fact: xiezhi_proto::bus::v1::Fact| {
+        let id = Uuid::from_slice(&fact.event_id).map_err(|error| broken(error.to_string()))?;
+        Ok(Said { event_id: id.to_string(), type_name: fact.r#type, payload: fact.payload })
+    };
+    facts.into_iter().map(said).collect()
+}
+
 impl Events {
-    /// The next event; none where the journal ends.
+    /// The next row; none where the journal ends.
     pub async fn next(&mut self) -> Result<Option<Envelope>, Error> {
         match self.stream.message().await? {
             None => Ok(None),

@@ -1,6 +1,7 @@
 //! Applying what a producer said: one transaction over a batch, cursor, effects and events together.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -32,7 +33,7 @@ pub(crate) struct Applied {
     /// The cursor's position afterwards.
     pub pos: i64,
     /// Events that could not be reached yet.
-    pub behind_gap: Vec<Envelope>,
+    pub behind_gap: Vec<Arc<Envelope>>,
     /// True where something is missing before them.
     pub gap: bool,
     /// True where the producer's events contradict each other: only a person can say which journal is right.
@@ -62,7 +63,7 @@ impl<S: Service> Corridor<S> {
     }
 
     /// Applies events of one producer: what follows the cursor without a gap, in one transaction.
-    pub(crate) async fn apply(&self, producer: &str, events: Vec<Envelope>) -> Result<Applied, Stopped> {
+    pub(crate) async fn apply(&self, producer: &str, events: Vec<Arc<Envelope>>) -> Result<Applied, Stopped> {
         match self.with_retries(|| self.apply_once(producer, events.clone(), BATCH, false)).await {
             Err(Stopped::Constraint(..)) => {
                 // One of them broke a rule of the store: alone, it is found and parked.
@@ -87,7 +88,7 @@ impl<S: Service> Corridor<S> {
     async fn apply_once(
         &self,
         producer: &str,
-        events: Vec<Envelope>,
+        events: Vec<Arc<Envelope>>,
         limit: usize,
         park: bool,
     ) -> Result<Applied, Stopped> {
@@ -115,7 +116,7 @@ impl<S: Service> Corridor<S> {
         &self,
         tx: &mut Tx,
         producer: &str,
-        events: Vec<Envelope>,
+        events: Vec<Arc<Envelope>>,
         limit: usize,
         park: bool,
     ) -> Result<(Applied, Option<Left>), Stopped> {
@@ -196,12 +197,11 @@ impl<S: Service> Corridor<S> {
         &self,
         tx: &mut Tx,
         producer: &str,
-        events: &[Envelope],
+        events: &[Arc<Envelope>],
         opened: &Opened<S::Rules>,
         park: bool,
     ) -> Result<Left, Stopped> {
-        let wanted: Vec<Result<Keys<S::Needs>, Failed>> =
-            events.iter().map(|event| self.inner.service.keys_of(event)).collect();
+        let (said, wanted): (Vec<_>, Vec<_>) = events.iter().map(|event| self.said(event)).unzip();
         let keys = union(wanted.iter().filter_map(|keys| keys.as_ref().ok()).cloned());
         let touched: Vec<BTreeSet<Uuid>> = events
             .iter()
@@ -225,7 +225,7 @@ impl<S: Service> Corridor<S> {
         let mut unit = self.inner.service.load(tx, &wide).await?;
         let mut context: Option<Context<S::Rules>> = None;
         let mut rows = Vec::new();
-        for ((event, wanted), touched) in events.iter().zip(wanted).zip(touched) {
+        for (((event, said), wanted), touched) in events.iter().zip(said).zip(wanted).zip(touched) {
             let fate = match wanted {
                 _ if !waiting.is_disjoint(&touched) => Fate::Behind,
                 _ if !fenced.is_disjoint(&touched) => {
@@ -233,13 +233,7 @@ impl<S: Service> Corridor<S> {
                 }
                 _ if park => Fate::Park { reason: "a constraint of the store refused it".to_owned(), waits: false },
                 Err(failed) => fate_of(failed),
-                Ok(_) => {
-                    let cause = Cause::Event(Box::new(event.clone()));
-                    let cx = context.get_or_insert_with(|| {
-                        Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone())
-                    });
-                    self.decide_event(&mut unit, cx, cause, event)
-                }
+                Ok(_) => self.decide_event(&mut unit, &mut context, opened, &said),
             };
             let (reason, state) = match fate {
                 Fate::Applied => continue,
@@ -260,21 +254,39 @@ impl<S: Service> Corridor<S> {
         Ok(Left { waiting: !rows.is_empty(), ..left })
     }
 
-    /// One event on the loaded unit; a failure leaves no trace in it.
+    /// What a row says, fact by fact, and what its facts need together.
+    pub(crate) fn said(&self, event: &Arc<Envelope>) -> (Vec<Arc<Envelope>>, Result<Keys<S::Needs>, Failed>) {
+        match Envelope::each_fact(event) {
+            Ok(facts) => {
+                let keys: Result<Vec<_>, Failed> = facts.iter().map(|fact| self.inner.service.keys_of(fact)).collect();
+                (facts, keys.map(union))
+            }
+            Err(error) => (Vec::new(), Err(Failed::Broken(error.to_string()))),
+        }
+    }
+
+    /// One row on the loaded unit, all its facts; a failure leaves no trace in it.
     pub(crate) fn decide_event_failed(
         &self,
         unit: &mut S::Unit,
-        cx: &mut Context<S::Rules>,
-        cause: Cause,
-        event: &Envelope,
+        context: &mut Option<Context<S::Rules>>,
+        opened: &Opened<S::Rules>,
+        said: &[Arc<Envelope>],
     ) -> Result<(), Failed> {
-        let span = tracing::info_span!("consume", otel.name = %format!("{} hears {}", S::NAME, event.type_name));
-        telemetry::adopt(&span, event.traceparent.as_deref());
-        let _entered = span.enter();
+        let Some(first) = said.first() else { return Ok(()) };
+        let cause = Cause::Event(Arc::clone(first));
+        let cx = context
+            .get_or_insert_with(|| Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone()));
         cx.begin(cause);
         mark(unit);
-        let decided = unpanicked(|| self.inner.service.on_event(unit, cx, event))
-            .unwrap_or_else(|panic| Err(Failed::Broken(panic)));
+        let decided = said.iter().try_for_each(|fact| {
+            let span = tracing::info_span!("consume", otel.name = %format!("{} hears {}", S::NAME, fact.type_name));
+            telemetry::adopt(&span, fact.traceparent.as_deref());
+            let _entered = span.enter();
+            cx.go_on(Arc::clone(fact));
+            unpanicked(|| self.inner.service.on_event(unit, cx, fact))
+                .unwrap_or_else(|panic| Err(Failed::Broken(panic)))
+        });
         if decided.is_err() {
             rollback(unit);
             cx.forget();
@@ -282,8 +294,14 @@ impl<S: Service> Corridor<S> {
         decided
     }
 
-    fn decide_event(&self, unit: &mut S::Unit, cx: &mut Context<S::Rules>, cause: Cause, event: &Envelope) -> Fate {
-        match self.decide_event_failed(unit, cx, cause, event) {
+    fn decide_event(
+        &self,
+        unit: &mut S::Unit,
+        context: &mut Option<Context<S::Rules>>,
+        opened: &Opened<S::Rules>,
+        said: &[Arc<Envelope>],
+    ) -> Fate {
+        match self.decide_event_failed(unit, context, opened, said) {
             Ok(()) => Fate::Applied,
             Err(failed) => fate_of(failed),
         }

@@ -2,9 +2,11 @@
 //! first answer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::caller::Call;
@@ -19,23 +21,58 @@ use crate::store::{self, StoredCommand};
 const GROUP: usize = 256;
 /// How many groups are under way at once, in one process.
 const WORKERS: usize = 2;
+/// So long a group keeps the next one waiting before both are under way.
+const LONGEST_TURN: Duration = Duration::from_millis(20);
+
+/// Callers of this process who wait for an answer, whichever of its services they asked.
+static CALLERS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many callers wait for an answer of this process.
+pub(crate) fn callers_waiting() -> usize {
+    CALLERS.load(Ordering::Relaxed)
+}
+
+/// One of them; gone when it is dropped, also with a call that was cancelled.
+struct Waiting;
+
+impl Waiting {
+    fn begin() -> Self {
+        CALLERS.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        CALLERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Held by the group that is being decided, until its commit begins.
+type Turn = Option<OwnedSemaphorePermit>;
 
 impl<S: Service> Corridor<S> {
     /// Starts the workers. They live as long as the corridor does.
     pub(crate) fn take_commands(&self, jobs: mpsc::Receiver<Job<S>>) {
         let jobs = Arc::new(tokio::sync::Mutex::new(jobs));
+        let turn = Arc::new(tokio::sync::Semaphore::new(1));
         for _ in 0..WORKERS {
-            let (weak, jobs) = (Arc::downgrade(&self.inner), Arc::clone(&jobs));
+            let (weak, jobs, turn) = (Arc::downgrade(&self.inner), Arc::clone(&jobs), Arc::clone(&turn));
             // Its own task: a dropped RPC never drops a future that is inside a transaction.
             tokio::spawn(async move {
                 let mut group = Vec::with_capacity(GROUP);
                 loop {
-                    // Whatever arrived while the last commits ran goes into this one.
-                    if jobs.lock().await.recv_many(&mut group, GROUP).await == 0 {
+                    let mut jobs = jobs.lock().await;
+                    // While one group is decided the next one gathers; while it reaches the disk the next one is decided. Behind
+                    // a group that waits for a lock of others nobody waits long.
+                    let turn = tokio::time::timeout(LONGEST_TURN, Arc::clone(&turn).acquire_owned()).await;
+                    // Whatever arrived meanwhile goes into this one.
+                    if jobs.recv_many(&mut group, GROUP).await == 0 {
                         return;
                     }
+                    drop(jobs);
                     let Some(inner) = weak.upgrade() else { return };
-                    Self { inner }.run(std::mem::take(&mut group)).await;
+                    Self { inner }.run(std::mem::take(&mut group), turn.ok().and_then(Result::ok)).await;
                 }
             });
         }
@@ -48,6 +85,7 @@ impl<S: Service> Corridor<S> {
         keys: Keys<S::Needs>,
         decide: impl Fn(&mut S::Unit, &mut Context<S::Rules>) -> Result<M, Refusal> + Send + Sync + 'static,
     ) -> Result<M, Refusal> {
+        let _waiting = Waiting::begin();
         let (answer, answered) = oneshot::channel();
         let decide: Decide<S> = Box::new(move |unit, cx| decide(unit, cx).map(|answer| answer.encode_to_vec()));
         self.inner.queue.try_send(Job { call, keys, decide, answer }).map_err(|_| Refusal::Overloaded)?;
@@ -55,7 +93,7 @@ impl<S: Service> Corridor<S> {
         M::decode(bytes.as_slice()).map_err(|error| Refusal::Internal(error.to_string()))
     }
 
-    async fn run(&self, jobs: Vec<Job<S>>) {
+    async fn run(&self, jobs: Vec<Job<S>>, mut turn: Turn) {
         // Two commands of one id never share a transaction: the second must find the first one's answer.
         let mut waves: Vec<Vec<Job<S>>> = Vec::new();
         let mut seen: BTreeMap<Uuid, usize> = BTreeMap::new();
@@ -69,7 +107,7 @@ impl<S: Service> Corridor<S> {
             }
         }
         for wave in waves {
-            let results = self.decide_group(&wave).await;
+            let results = self.decide_group(&wave, turn.take()).await;
             for (job, result) in wave.into_iter().zip(results) {
                 // A caller that went away has no use for the answer; it is stored for its repeat.
                 let _ = job.answer.send(result);
@@ -77,14 +115,17 @@ impl<S: Service> Corridor<S> {
         }
     }
 
-    async fn decide_group(&self, jobs: &[Job<S>]) -> Vec<Result<Vec<u8>, Refusal>> {
-        match self.with_retries(|| self.try_group(jobs)).await {
+    async fn decide_group(&self, jobs: &[Job<S>], turn: Turn) -> Vec<Result<Vec<u8>, Refusal>> {
+        // Whoever is run again goes on beside the others.
+        let turn = std::sync::Mutex::new(turn);
+        let take = || turn.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match self.with_retries(|| self.try_group(jobs, take())).await {
             Ok(results) => results,
             Err(Stopped::Constraint(..) | Stopped::Raced) if jobs.len() > 1 => {
                 // One of them broke a constraint, or keeps losing; alone, each meets only its own.
                 let mut results = Vec::with_capacity(jobs.len());
                 for job in jobs {
-                    let alone = self.with_retries(|| self.try_group(std::slice::from_ref(job))).await;
+                    let alone = self.with_retries(|| self.try_group(std::slice::from_ref(job), None)).await;
                     results.push(match alone {
                         Ok(mut one) => one.pop().unwrap_or_else(|| Err(Refusal::Internal("no answer".to_owned()))),
                         Err(stopped) => Err(self.refuse(stopped)),
@@ -99,9 +140,10 @@ impl<S: Service> Corridor<S> {
         }
     }
 
-    async fn try_group(&self, jobs: &[Job<S>]) -> Result<Vec<Result<Vec<u8>, Refusal>>, Stopped> {
+    async fn try_group(&self, jobs: &[Job<S>], turn: Turn) -> Result<Vec<Result<Vec<u8>, Refusal>>, Stopped> {
         let mut tx = self.inner.work.begin().await?;
         let result = self.group_in(&mut tx, jobs).await;
+        drop(turn);
         match result {
             Ok((results, Some(left))) => {
                 tx.commit().await?;

@@ -1,6 +1,7 @@
 //! Hearing a producer: from its stream while that flows, from its journal where the stream lost something.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Message;
@@ -9,6 +10,7 @@ use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::BATCH;
+use crate::commands::callers_waiting;
 use crate::corridor::{Corridor, Stopped};
 use crate::doors::PeerJournal;
 use crate::envelope::Envelope;
@@ -23,6 +25,18 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// How long silence of stream and beacon may last before the producer is asked over gRPC.
 const ASK_AFTER: Duration = Duration::from_secs(5);
 
+/// So many events in one transaction are no crowd.
+const FEW: usize = 4;
+/// How long a crowd is gathered at least.
+const GATHER: Duration = Duration::from_millis(10);
+/// Nobody waits longer than this for company.
+const LONGEST_REST: Duration = Duration::from_millis(250);
+/// For so many waiting callers one more of the last transaction's time is left to them.
+const CALLERS_FOR_ONE: usize = 8;
+/// But never more than so many.
+const MOST_FOR_CALLERS: u32 = 4;
+/// How often the store is asked where the cursor stands, where only a beacon says that there is more.
+const LOOK_AT_CURSOR: Duration = Duration::from_millis(250);
 /// How much may be held back at once, in bytes of bodies: some thousands of usual events, and few of the largest.
 const MOST_HELD: usize = 2 * 1024 * 1024;
 /// Bodies are a few hundred bytes; where one is larger, or very many wait, they are added up.
@@ -38,20 +52,35 @@ pub(crate) struct Consumer<S: Service> {
 /// What was received and is not yet applied, by epoch and position: a redelivery takes the place of the delivery before.
 #[derive(Default)]
 struct Held {
-    messages: BTreeMap<(i32, i64), Acker>,
-    events: BTreeMap<(i32, i64), Envelope>,
+    events: BTreeMap<(i32, i64), Arc<Envelope>>,
+    /// What acknowledges each, and all before it.
+    ackers: BTreeMap<(i32, i64), Acker>,
 }
 
 impl Held {
-    /// The last message, where all together are too large and it is not the only one.
-    fn too_much(&mut self) -> Option<Acker> {
-        let bytes: usize = self.events.values().map(|event| event.payload.len()).sum();
-        if bytes <= MOST_HELD || self.events.len() < 2 {
-            return None;
+    /// The last event goes where all together are too large and it is not the only one.
+    fn lighten(&mut self) {
+        let mut bytes: usize = self.events.values().map(|event| event.payload.len()).sum();
+        while bytes > MOST_HELD
+            && self.events.len() > 1
+            && let Some((last, event)) = self.events.pop_last()
+        {
+            bytes -= event.payload.len();
+            self.ackers.remove(&last);
         }
-        let (last, _) = self.events.pop_last()?;
-        self.messages.remove(&last)
     }
+}
+
+/// How long to rest after a transaction: until the second moment, but once a whole batch is there only until the first.
+///
+/// An event that comes alone is taken at once. Under load a transaction for many costs little more than one for few, so many are
+/// gathered; and while callers wait for an answer, the machine is theirs first.
+fn rests(applied: usize, took: Duration, callers: usize) -> (Duration, Duration) {
+    if applied < FEW {
+        return Default::default();
+    }
+    let for_callers = took * u32::try_from(callers / CALLERS_FOR_ONE).unwrap_or(u32::MAX).min(MOST_FOR_CALLERS);
+    (for_callers.min(LONGEST_REST), (GATHER + took * 2 + for_callers).min(LONGEST_REST))
 }
 
 impl<S: Service> Consumer<S> {
@@ -105,15 +134,22 @@ impl<S: Service> Consumer<S> {
         let mut asked_at = Instant::now();
         let mut epoch = self.corridor.cursor(self.producer).await?.epoch;
         let mut told_epoch = epoch;
+        let mut rest_until = (Instant::now(), Instant::now());
         loop {
-            let pause = if gap_since.is_some() { Duration::from_millis(10) } else { Duration::from_millis(500) };
+            let until = if held.events.len() < BATCH { rest_until.1 } else { rest_until.0 };
+            let resting = until.saturating_duration_since(Instant::now());
+            let pause = match gap_since {
+                _ if !resting.is_zero() => resting,
+                Some(_) => Duration::from_millis(10),
+                None => Duration::from_millis(500),
+            };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                message = messages.next() => {
+                message = messages.next(), if held.events.len() < BATCH || gap_since.is_some() => {
                     let Some(message) = message else { return Ok(()) };
                     *seen_at = Instant::now();
                     self.hold(&mut held, message?).await;
-                    // What is here already comes along; nobody waits for more.
+                    // What is here already comes along.
                     while held.events.len() < BATCH {
                         match messages.next().now_or_never() {
                             Some(Some(message)) => self.hold(&mut held, message?).await,
@@ -142,13 +178,25 @@ impl<S: Service> Consumer<S> {
                 }
                 return Err("a new epoch has begun".into());
             }
+            if Instant::now() < if held.events.len() < BATCH { rest_until.1 } else { rest_until.0 } {
+                continue;
+            }
+            let began = Instant::now();
             // Nothing to apply and nothing missing: the cursor need not be asked for. Not for long, though: what we wrote may
             // have been undone by a crash of the database, and nobody else would tell.
-            let pos = if held.events.is_empty() && told <= reached && asked_at.elapsed() < REPAIR_AFTER {
-                Some(reached)
+            let look_after = if told > reached { LOOK_AT_CURSOR } else { REPAIR_AFTER };
+            let pos = if !held.events.is_empty() {
+                let waiting = held.events.len();
+                let pos = self.apply_held(&mut held).await;
+                let applied = waiting.saturating_sub(held.events.len());
+                let (least, most) = rests(applied, began.elapsed(), callers_waiting());
+                rest_until = (Instant::now() + least, Instant::now() + most);
+                pos
+            } else if asked_at.elapsed() >= look_after {
+                asked_at = began;
+                self.corridor.cursor(self.producer).await.ok().map(|cursor| cursor.pos)
             } else {
-                asked_at = Instant::now();
-                self.apply_held(&mut held).await
+                Some(reached)
             };
             if let Some(pos) = pos {
                 let lag = told.max(pos) - pos;
@@ -180,39 +228,41 @@ impl<S: Service> Consumer<S> {
         let (message, acker) = message.split();
         match headers::read(message.headers.as_ref(), &message.payload) {
             Ok(event) if event.service == self.producer => {
+                let at = (event.epoch, event.pos);
                 #[cfg(feature = "mutants")]
                 if crate::mutants::is("ack-before-commit") {
                     let _ = acker.ack().await;
                 }
                 let may_be_much = event.payload.len() > LARGE || held.events.len() > 2 * BATCH;
-                held.messages.insert((event.epoch, event.pos), acker);
-                held.events.insert((event.epoch, event.pos), event);
+                held.ackers.insert(at, acker);
+                held.events.insert(at, Arc::new(event));
                 // What is furthest behind a gap is let go: the journal tells it when its turn comes.
-                while may_be_much && let Some(far) = held.too_much() {
-                    let _ = far.ack().await;
+                if may_be_much {
+                    held.lighten();
                 }
                 return;
             }
             Ok(event) => tracing::warn!(claims = %event.service, "a message in a foreign stream"),
             Err(error) => tracing::warn!(%error, "an unreadable message in the stream"),
         }
-        // It will never be readable. The cursor does not move over it, so the journal will tell what stood there.
-        let _ = acker.ack().await;
+        // It will never be readable. The cursor does not move over it, so the journal will tell what stood there. Nothing before it
+        // is acknowledged with it that is not applied yet; then a later one takes it along.
+        if held.ackers.is_empty() {
+            let _ = acker.ack().await;
+        }
     }
 
     /// Applies what is held; what lies behind a gap stays held. Returns the cursor's position, where it is known.
     async fn apply_held(&self, held: &mut Held) -> Option<i64> {
-        if held.events.is_empty() {
-            return self.corridor.cursor(self.producer).await.ok().map(|cursor| cursor.pos);
-        }
-        let events: Vec<Envelope> = held.events.values().cloned().collect();
+        let events: Vec<Arc<Envelope>> = held.events.values().map(Arc::clone).collect();
         match self.corridor.apply(self.producer, events).await {
             Ok(applied) => {
                 held.events = applied.behind_gap.into_iter().map(|event| ((event.epoch, event.pos), event)).collect();
-                let waiting = held.messages.split_off(&(applied.epoch, applied.pos + 1));
-                for message in std::mem::replace(&mut held.messages, waiting).into_values() {
-                    // After the commit. A lost acknowledgement means a repeat, which the position recognises.
-                    let _ = message.ack().await;
+                let waiting = held.ackers.split_off(&(applied.epoch, applied.pos + 1));
+                // After the commit, the last for all before it. Where it is lost, or took along what waits behind a gap, a
+                // repeat is recognised by its position and what is missing is read from the journal.
+                if let Some((_, last)) = std::mem::replace(&mut held.ackers, waiting).pop_last() {
+                    let _ = last.ack().await;
                 }
                 Some(applied.pos)
             }
@@ -274,7 +324,7 @@ impl<S: Service> Consumer<S> {
             };
             let ended = next.is_none();
             match next {
-                Some(Ok(event)) => batch.push(event),
+                Some(Ok(event)) => batch.push(Arc::new(event)),
                 Some(Err(error)) => tracing::debug!(%error, "the journal broke off"),
                 None => {}
             }

@@ -51,7 +51,7 @@ pub enum Cause {
     /// A caller's command.
     Command(Call),
     /// Another service's event.
-    Event(Box<Envelope>),
+    Event(Arc<Envelope>),
     /// A timer that came due.
     Timer(FiredTimer),
 }
@@ -79,6 +79,8 @@ pub struct Emitted {
     pub occurred_at: Timestamp,
     /// The body.
     pub payload: Vec<u8>,
+    /// Which decision of the batch said it; facts of one decision may share a row.
+    pub decision: u32,
 }
 
 /// A timer to arm. It replaces an armed one of the same key and kind.
@@ -126,6 +128,7 @@ pub struct Context<R> {
     rules: Rules<R>,
     cause: Cause,
     emitted_by_cause: u32,
+    decision: u32,
     pub(crate) emitted: Added<Emitted>,
     pub(crate) timers: BTreeMap<(Uuid, String), TimerChange>,
     timers_undo: Vec<((Uuid, String), Option<TimerChange>)>,
@@ -144,6 +147,7 @@ impl<R> Context<R> {
             rules,
             cause,
             emitted_by_cause: 0,
+            decision: 0,
             emitted: Added::default(),
             timers: BTreeMap::new(),
             timers_undo: Vec::new(),
@@ -229,6 +233,7 @@ impl<R> Context<R> {
             schema_ver: E::SCHEMA_VERSION,
             occurred_at: self.now,
             payload: event.encode_to_vec(),
+            decision: self.decision,
         };
         self.emitted.push(emitted);
     }
@@ -279,10 +284,16 @@ impl<R> Context<R> {
     pub(crate) fn begin(&mut self, cause: Cause) {
         self.cause = cause;
         self.emitted_by_cause = 0;
+        self.decision += 1;
         self.emitted.mark();
         self.blobs.mark();
         self.revoked.mark();
         self.timers_undo.clear();
+    }
+
+    /// The decision goes on with the next fact of the same row.
+    pub(crate) fn go_on(&mut self, fact: Arc<Envelope>) {
+        self.cause = Cause::Event(fact);
     }
 
     /// Forgets what the current decision said.

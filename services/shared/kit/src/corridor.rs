@@ -15,6 +15,7 @@ use crate::connections::Connections;
 use crate::context::{Context, Rules, TimerChange};
 use crate::refusal::Refusal;
 use crate::service::{Keys, Merge, Service, StoreError, Tx};
+use crate::rows;
 use crate::store::{self, Moment, StoredCommand};
 use crate::unit::Unit;
 
@@ -307,12 +308,12 @@ impl<S: Service> Corridor<S> {
         cx: &Context<S::Rules>,
         commands: &[StoredCommand],
     ) -> Result<Left, Stopped> {
-        let events = cx.emitted.rows();
+        let events = rows::rows(cx.emitted.rows());
         if let Some(event) = events.iter().find(|event| event.payload.len() > LARGEST_EVENT_BYTES) {
             let error = sqlx::Error::Encode(format!("{} is larger than an event may be", event.type_name).into());
             return Err(Stopped::Constraint("event_size".to_owned(), error.into()));
         }
-        if store::append(tx, cx.now(), heads, commands, events).await? != commands.len() as u64 {
+        if store::append(tx, cx.now(), heads, commands, &events).await? != commands.len() as u64 {
             return Err(Stopped::Raced);
         }
         store::insert_blobs(tx, cx.blobs.rows()).await?;

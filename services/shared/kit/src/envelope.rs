@@ -1,5 +1,7 @@
 //! An event with everything that travels beside its body, and the hash that chains it to the one before.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -47,7 +49,69 @@ pub struct Envelope {
     pub hash: Vec<u8>,
 }
 
+/// The protobuf name of a row that holds several facts.
+pub(crate) const FACTS: &str = "xiezhi.bus.v1.Facts";
+/// Raised when a reader must tell old rows of facts from new ones.
+pub(crate) const FACTS_VERSION: i32 = 1;
+
 impl Envelope {
+    /// What this row says, fact by fact: each with its own id and body, all at the row's position.
+    pub fn facts(self) -> Result<Vec<Self>, NotAnEvent> {
+        if self.type_name != FACTS {
+            return Ok(vec![self]);
+        }
+        let bad = |what: &str| NotAnEvent(format!("{what} of a fact at {}/{}", self.service, self.pos));
+        let facts = wire::Facts::decode(self.payload.as_slice()).map_err(|_| bad("the body"))?.facts;
+        facts
+            .into_iter()
+            .map(|fact| {
+                let own_cause = (!fact.cause_id.is_empty()).then(|| Uuid::from_slice(&fact.cause_id)).transpose();
+                Ok(Self {
+                    event_id: Uuid::from_slice(&fact.event_id).map_err(|_| bad("the id"))?,
+                    cause_id: own_cause.map_err(|_| bad("the cause"))?.or(self.cause_id),
+                    type_name: fact.r#type,
+                    schema_ver: fact.schema_ver,
+                    payload: fact.payload.to_vec(),
+                    service: self.service.clone(),
+                    actor: self.actor.clone(),
+                    traceparent: self.traceparent.clone(),
+                    hash: self.hash.clone(),
+                    ..self
+                })
+            })
+            .collect()
+    }
+
+    /// Facts of one row as one row again, for who keeps only some of them. All must be of the same row.
+    pub fn together(facts: &[&Self]) -> Option<Self> {
+        let (first, more) = facts.split_first()?;
+        if more.is_empty() {
+            return Some(Self::clone(first));
+        }
+        let bytes = |id: Uuid| id.as_bytes().to_vec().into();
+        let facts = facts.iter().map(|fact| wire::Fact {
+            r#type: fact.type_name.clone(),
+            schema_ver: fact.schema_ver,
+            event_id: bytes(fact.event_id),
+            cause_id: fact.cause_id.filter(|_| fact.cause_id != first.cause_id).map(bytes).unwrap_or_default(),
+            payload: fact.payload.clone().into(),
+        });
+        Some(Self {
+            type_name: FACTS.to_owned(),
+            schema_ver: FACTS_VERSION,
+            payload: wire::Facts { facts: facts.collect() }.encode_to_vec(),
+            ..Self::clone(first)
+        })
+    }
+
+    /// [`Self::facts`] without a copy where the row is its only fact.
+    pub(crate) fn each_fact(event: &Arc<Self>) -> Result<Vec<Arc<Self>>, NotAnEvent> {
+        if event.type_name != FACTS {
+            return Ok(vec![Arc::clone(event)]);
+        }
+        Ok(Self::clone(event).facts()?.into_iter().map(Arc::new).collect())
+    }
+
     /// The body, if it is of this type.
     pub fn body<E: Event>(&self) -> Result<E, Failed> {
         if self.type_name != E::TYPE {

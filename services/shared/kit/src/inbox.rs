@@ -1,6 +1,7 @@
 //! What a consumer does with what it received, without IO: drop repeats, take what follows, stop at a gap.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use xiezhi_proto::Event;
 use xiezhi_proto::bus::v1::EpochStarted;
@@ -11,18 +12,18 @@ use crate::envelope::Envelope;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sorted {
     /// Events directly after the cursor, in order and without a gap.
-    pub next: Vec<Envelope>,
+    pub next: Vec<Arc<Envelope>>,
     /// How many were at or before the cursor, or came twice.
     pub repeats: usize,
     /// The first position that is missing before a later event that is here already.
     pub gap_at: Option<i64>,
     /// Events behind the gap, to be offered again.
-    pub behind_gap: Vec<Envelope>,
+    pub behind_gap: Vec<Arc<Envelope>>,
 }
 
 /// Sorts a batch against the cursor's position. Events of an older epoch are repeats. A newer epoch is entered by its first event
 /// alone; what an earlier one said at or after that event's position does not count any more.
-pub fn sort(epoch: i32, pos: i64, batch: Vec<Envelope>) -> Sorted {
+pub fn sort(epoch: i32, pos: i64, batch: Vec<Arc<Envelope>>) -> Sorted {
     let mut sorted = Sorted::default();
     let mut by_position = BTreeMap::new();
     for event in batch {
@@ -61,8 +62,8 @@ mod tests {
 
     use super::*;
 
-    fn event(pos: i64) -> Envelope {
-        Envelope {
+    fn event(pos: i64) -> Arc<Envelope> {
+        Arc::new(Envelope {
             service: "a".to_owned(),
             epoch: 1,
             pos,
@@ -79,7 +80,7 @@ mod tests {
             recorded_at: Timestamp::UNIX_EPOCH,
             payload: Vec::new(),
             hash: Vec::new(),
-        }
+        })
     }
 
     /// What a stream may do to `total` events: lose, repeat and reorder them, in deliveries of any size.
@@ -125,11 +126,10 @@ mod tests {
 
     #[test]
     fn an_epoch_is_entered_by_its_first_event_and_what_it_replaces_does_not_count() {
-        let mut first = event(3);
-        first.epoch = 2;
-        first.type_name = EpochStarted::TYPE.to_owned();
-        let mut second = event(4);
-        second.epoch = 2;
+        let of_two = |pos, type_name: &str| {
+            Arc::new(Envelope { epoch: 2, type_name: type_name.to_owned(), ..Envelope::clone(&event(pos)) })
+        };
+        let (first, second) = (of_two(3, EpochStarted::TYPE), of_two(4, ""));
         // The old epoch's third and fourth are still in the stream.
         let sorted = sort(1, 1, vec![event(2), event(3), event(4), first.clone(), second.clone()]);
         assert_eq!(sorted.next, vec![event(2), first, second]);
@@ -138,9 +138,8 @@ mod tests {
 
     #[test]
     fn a_newer_epoch_is_never_taken_for_the_next_event() {
-        let mut newer = event(1);
-        newer.epoch = 2;
-        let sorted = sort(1, 0, vec![newer]);
+        let newer = Envelope { epoch: 2, ..Envelope::clone(&event(1)) };
+        let sorted = sort(1, 0, vec![Arc::new(newer)]);
         assert_eq!(sorted.next, vec![]);
         assert_eq!(sorted.gap_at, Some(1));
     }

@@ -28,6 +28,7 @@ pub mod parked;
 mod recover;
 pub mod refusal;
 pub mod relay;
+mod rows;
 pub mod seal;
 pub mod secret;
 pub mod server;

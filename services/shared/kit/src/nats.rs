@@ -80,7 +80,8 @@ pub async fn ensure_consumer(
 ) -> Result<PullConsumer, async_nats::Error> {
     let config = pull::Config {
         durable_name: Some(consumer.to_owned()),
-        ack_policy: AckPolicy::Explicit,
+        // One acknowledgement for a batch.
+        ack_policy: AckPolicy::All,
         deliver_policy: DeliverPolicy::All,
         ack_wait: Duration::from_secs(30),
         max_deliver: -1,
@@ -91,7 +92,7 @@ pub async fn ensure_consumer(
     let made: PullConsumer = jetstream.create_consumer_on_stream(config, stream).await?;
     let info = made.cached_info();
     // An old server drops what it does not know without a word.
-    if info.config.ack_policy != AckPolicy::Explicit || info.config.max_ack_pending != 1024 {
+    if info.config.ack_policy != AckPolicy::All || info.config.max_ack_pending != 1024 {
         return Err(format!("the server made consumer {consumer} otherwise than asked").into());
     }
     Ok(made)

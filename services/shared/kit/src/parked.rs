@@ -1,6 +1,7 @@
 //! Events that wait: for an earlier fact, or for a person. Whatever comes later for the same case waits behind them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,11 +9,10 @@ use sqlx::PgExecutor;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::context::{Cause, Context};
 use crate::corridor::{Corridor, Left, Stopped};
 use crate::envelope::{self, Envelope};
 use crate::metrics;
-use crate::service::{Failed, Keys, Service, Tx};
+use crate::service::{Failed, Service, Tx};
 
 /// How often an event that can never be applied is tried before a person must decide.
 const ATTEMPTS: i32 = 5;
@@ -269,7 +269,9 @@ impl<S: Service> Corridor<S> {
     }
 
     async fn decide_parked(&self, tx: &mut Tx, event: Envelope) -> Result<Result<Left, Failed>, Stopped> {
-        let keys: Keys<S::Needs> = match self.inner.service.keys_of(&event) {
+        let event = Arc::new(event);
+        let (said, keys) = self.said(&event);
+        let keys = match keys {
             Ok(keys) => keys,
             Err(failed) => return Ok(Err(failed)),
         };
@@ -280,11 +282,11 @@ impl<S: Service> Corridor<S> {
             return Ok(Err(Failed::NotYet("its case waits for a person after a recovery".to_owned())));
         }
         let (heads, mut unit) = self.lock_and_load(tx, &keys).await?;
-        let cause = Cause::Event(Box::new(event.clone()));
-        let mut cx = Context::new(S::NAME, opened.moment.now, opened.rules, cause.clone());
-        match self.decide_event_failed(&mut unit, &mut cx, cause, &event) {
-            Ok(()) => Ok(Ok(self.write(tx, &heads, &unit, &cx, &[]).await?)),
-            Err(failed) => Ok(Err(failed)),
+        let mut context = None;
+        match (self.decide_event_failed(&mut unit, &mut context, &opened, &said), context) {
+            (Err(failed), _) => Ok(Err(failed)),
+            (Ok(()), Some(cx)) => Ok(Ok(self.write(tx, &heads, &unit, &cx, &[]).await?)),
+            (Ok(()), None) => Ok(Ok(Left::default())),
         }
     }
 

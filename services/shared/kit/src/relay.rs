@@ -30,6 +30,13 @@ const BEACON_EVERY: Duration = Duration::from_secs(2);
 /// The longest pause between two looks at the journal.
 const POLL: Duration = Duration::from_millis(250);
 
+/// So many rows at once show a load.
+const CROWD: usize = 4;
+/// How long rows are gathered then.
+const GATHER: Duration = Duration::from_millis(5);
+/// How often the hint in the store is raised while events flow.
+const RAISE_EVERY: Duration = Duration::from_millis(200);
+
 /// Everything a relay needs.
 pub(crate) struct Relay<S: Service> {
     pub corridor: Corridor<S>,
@@ -65,6 +72,8 @@ struct Progress {
     published: i64,
     /// When it last moved.
     moved_at: Instant,
+    /// When the store last heard of it.
+    raised_at: Instant,
     /// When the beacon was last sent.
     beacon_at: Instant,
     /// When the neighbours were last asked what they remember.
@@ -104,17 +113,22 @@ impl<S: Service> Relay<S> {
     async fn number_loop(self: Arc<Self>, fresh: mpsc::Sender<Vec<Envelope>>, stop: CancellationToken) {
         let inner = &self.corridor.inner;
         loop {
+            let began = Instant::now();
             let seen = self.corridor.note_head((0, 0));
             match store::number(&inner.work, S::NAME, NUMBER_LIMIT, seen).await {
                 Ok(Some(events)) if !events.is_empty() => {
                     if let Some(last) = events.last() {
                         self.corridor.note_head((last.epoch, last.pos));
                     }
-                    let full = events.len() as i64 == NUMBER_LIMIT;
+                    let (full, crowd) = (events.len() as i64 == NUMBER_LIMIT, events.len() >= CROWD);
                     // A full queue loses nothing: the publisher reads the journal wherever a batch does not follow.
                     let _ = fresh.try_send(events);
                     if full {
                         continue;
+                    }
+                    // Under load a transaction for many costs little more than one for few.
+                    if crowd {
+                        tokio::time::sleep(GATHER + began.elapsed()).await;
                     }
                 }
                 Ok(_) => {}
@@ -131,7 +145,14 @@ impl<S: Service> Relay<S> {
     async fn publish_loop(&self, mut fresh: mpsc::Receiver<Vec<Envelope>>, stop: CancellationToken) {
         let jetstream = nats::jetstream(&self.client);
         let now = Instant::now();
-        let mut progress = Progress { ready: false, published: 0, moved_at: now, beacon_at: now, asked_at: now };
+        let mut progress = Progress {
+            ready: false,
+            published: 0,
+            moved_at: now,
+            raised_at: now,
+            beacon_at: now,
+            asked_at: now,
+        };
         let mut batch = Vec::new();
         loop {
             let done = match batch.first() {
@@ -168,7 +189,7 @@ impl<S: Service> Relay<S> {
             lag(S::NAME, end - progress.published);
             self.publish(jetstream, part).await?;
             let Some(last) = part.last() else { continue };
-            self.raise(last.pos, progress).await?;
+            self.move_to(last.pos, progress).await?;
             self.beacon(last.epoch, last.pos, &last.hash, last.pos).await;
             progress.beacon_at = Instant::now();
         }
@@ -176,12 +197,18 @@ impl<S: Service> Relay<S> {
         Ok(())
     }
 
-    async fn raise(&self, published: i64, progress: &mut Progress) -> Result<(), RelayError> {
-        let mut tx = self.corridor.inner.work.begin_repeatable().await?;
-        store::raise_published(&mut *tx, published).await?;
-        tx.commit().await?;
+    async fn move_to(&self, published: i64, progress: &mut Progress) -> Result<(), RelayError> {
         progress.published = published;
         progress.moved_at = Instant::now();
+        if progress.raised_at.elapsed() >= RAISE_EVERY { self.raise(progress).await } else { Ok(()) }
+    }
+
+    /// The store's hint, for other replicas and for the next start.
+    async fn raise(&self, progress: &mut Progress) -> Result<(), RelayError> {
+        let mut tx = self.corridor.inner.work.begin_repeatable().await?;
+        store::raise_published(&mut *tx, progress.published).await?;
+        tx.commit().await?;
+        progress.raised_at = Instant::now();
         Ok(())
     }
 
@@ -209,9 +236,9 @@ impl<S: Service> Relay<S> {
             self.prepare(jetstream).await?;
             self.ask_neighbours().await?;
             progress.ready = true;
+            progress.published = 0;
         }
         let head = self.head().await?;
-        lag(S::NAME, head.last_pos - head.published_pos);
         if head.rolled_back {
             tracing::error!(
                 service = S::NAME,
@@ -219,11 +246,14 @@ impl<S: Service> Relay<S> {
             );
             return Ok(());
         }
-        if progress.published != head.published_pos {
+        if progress.published < head.published_pos {
             progress.published = head.published_pos;
             progress.moved_at = Instant::now();
+        } else if progress.published > head.published_pos {
+            self.raise(progress).await?;
         }
-        if head.published_pos < head.last_pos && !ours && progress.moved_at.elapsed() < POLL {
+        lag(S::NAME, head.last_pos - progress.published);
+        if progress.published < head.last_pos && !ours && progress.moved_at.elapsed() < POLL {
             return Ok(());
         }
         let before = progress.published;
@@ -234,7 +264,7 @@ impl<S: Service> Relay<S> {
             link.give_back();
             let Some(last) = batch.last().map(|event| event.pos) else { break };
             self.publish(jetstream, &batch).await?;
-            self.raise(last, progress).await?;
+            self.move_to(last, progress).await?;
         }
         let sent = progress.published > before;
         if sent || progress.beacon_at.elapsed() >= BEACON_EVERY {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff_sqlx::ToSqlx;
 use kit::corridor::unavailable;
+use kit::envelope::Envelope;
 use kit::refusal::Refusal;
 use kit::service::{Keys, StoreError, Tx};
 use kit::texts::Texts;
@@ -16,7 +17,7 @@ use supervision_domain::{Case, Member};
 use uuid::Uuid;
 use vocab::{CaseId, SupervisionOrderId};
 
-use crate::unit::{Needs, Unit, town};
+use crate::unit::{Needs, STOPPED, Unit, town};
 
 /// Where the reason for an extension is sealed.
 const CLOCK_REASON: &str = "clock_reason.words";
@@ -27,8 +28,8 @@ fn unreadable(table: &'static str, id: impl ToString, reason: impl ToString) -> 
     StoreError::Unreadable { table, id: id.to_string(), reason: reason.to_string() }
 }
 
-fn read_case(id: Uuid, state: serde_json::Value) -> Result<Case, StoreError> {
-    serde_json::from_value(state).map_err(|error| unreadable("case_file", id, error))
+fn read_case(id: Uuid, state: Vec<u8>) -> Result<Case, StoreError> {
+    serde_json::from_slice(&state).map_err(|error| unreadable("case_file", id, error))
 }
 
 /// Loads the cases of a batch; their heads are locked.
@@ -97,14 +98,14 @@ async fn flush_cases(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
         towns.push(town(case).map(String::from));
         open.push(case.ledger.is_open());
         replies.push(count("case_file", id, case.ledger.reply_round())?);
-        states.push(serde_json::to_value(case).map_err(|error| unreadable("case_file", id, error))?);
+        states.push(serde_json::to_vec(case).map_err(|error| unreadable("case_file", id, error))?);
     }
     if ids.is_empty() {
         return Ok(());
     }
     sqlx::query!(
         "INSERT INTO case_file (id, case_no, head_id, town, open, reply_round, state)
-         SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[], $6::int[], $7::jsonb[])
+         SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[], $6::int[], $7::bytea[])
          ON CONFLICT (id) DO UPDATE SET
            case_no = EXCLUDED.case_no, head_id = EXCLUDED.head_id, town = EXCLUDED.town, open = EXCLUDED.open,
            reply_round = EXCLUDED.reply_round, state = EXCLUDED.state",
@@ -143,7 +144,14 @@ async fn flush_clocks(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     let (mut cases, mut rounds, mut kinds) = (vec![], vec![], vec![]);
     let (mut holders, mut states) = (vec![], vec![]);
     let (mut anchors, mut dues, mut pauses) = (vec![], vec![], vec![]);
+    let (mut stopped_cases, mut stopped_rounds, mut stopped_kinds) = (vec![], vec![], vec![]);
     for ((case, round, kind), row) in unit.clocks.changed() {
+        if row.state == STOPPED {
+            stopped_cases.push(case.uuid());
+            stopped_rounds.push(count("clock", case, *round)?);
+            stopped_kinds.push(kind.clone());
+            continue;
+        }
         cases.push(case.uuid());
         rounds.push(count("clock", case, *round)?);
         kinds.push(kind.clone());
@@ -152,6 +160,17 @@ async fn flush_clocks(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
         anchors.push(row.anchor_at.to_sqlx());
         dues.push(row.due_at.to_sqlx());
         pauses.push(row.paused_at.map(ToSqlx::to_sqlx));
+    }
+    if !stopped_cases.is_empty() {
+        sqlx::query!(
+            "DELETE FROM clock c USING UNNEST($1::uuid[], $2::int[], $3::text[]) AS s (case_id, round, kind)
+             WHERE c.case_id = s.case_id AND c.round = s.round AND c.kind = s.kind",
+            &stopped_cases,
+            &stopped_rounds,
+            &stopped_kinds
+        )
+        .execute(&mut *tx)
+        .await?;
     }
     if cases.is_empty() {
         return Ok(());
@@ -298,7 +317,17 @@ async fn flush_closings(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
 }
 
 async fn flush_timeline(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
-    let rows = unit.timeline.rows();
+    // What one row of a journal says of a case is one entry, as it was there.
+    let mut rows: Vec<(CaseId, Envelope)> = Vec::new();
+    let of_one_row = |(one, of): &(CaseId, Envelope), (other, with): &(CaseId, Envelope)| {
+        (one, &of.service, of.epoch, of.pos) == (other, &with.service, with.epoch, with.pos)
+    };
+    let mut heard: Vec<_> = unit.timeline.rows().iter().collect();
+    heard.sort_by_key(|(case, event)| (*case, event.service.clone(), event.epoch, event.pos));
+    for facts in heard.chunk_by(|one, other| of_one_row(one, other)) {
+        let together: Vec<&Envelope> = facts.iter().map(|(_, event)| event).collect();
+        rows.extend(facts.first().map(|(case, _)| *case).zip(Envelope::together(&together)));
+    }
     if rows.is_empty() {
         return Ok(());
     }

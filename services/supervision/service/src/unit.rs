@@ -27,6 +27,9 @@ impl Merge for Needs {
     }
 }
 
+/// A clock that nobody needs to look at any more.
+pub const STOPPED: &str = "stopped";
+
 /// A clock as lists ask for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClockRow {
@@ -186,7 +189,7 @@ fn clock_row(clock: &Clock) -> ClockRow {
             ClockState::Running => "running",
             ClockState::Paused => "paused",
             ClockState::Breached { .. } => "breached",
-            ClockState::Stopped { .. } => "stopped",
+            ClockState::Stopped { .. } => STOPPED,
         },
         anchor_at: clock.anchor_at,
         due_at: clock.due_at,

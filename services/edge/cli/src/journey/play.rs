@@ -271,8 +271,10 @@ impl Player<'_> {
         let mut events = client::journal::read_key(&self.session.centre, service, key, 1).await?;
         let mut bodies = Vec::new();
         while let Some(event) = events.next().await? {
-            if kind.is_some_and(|kind| kind.type_name == event.r#type) {
-                bodies.push(reflect::event_json(&event.r#type, &event.payload)?);
+            for fact in client::journal::facts(&event)? {
+                if kind.is_some_and(|kind| kind.type_name == fact.type_name) {
+                    bodies.push(reflect::event_json(&fact.type_name, &fact.payload)?);
+                }
             }
         }
         Ok(bodies)

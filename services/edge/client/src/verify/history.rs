@@ -52,8 +52,8 @@ impl Keys {
     }
 }
 
-/// What a history tells: who said it, and at which position.
-type Told = (String, i64);
+/// What a history tells: who said it, at which position, and the fact's own id.
+type Told = (String, i64, String);
 
 /// The timeline of each of these cases has the order of the journals it tells, all of them and nothing else. The journals
 /// were read up to these heads; others may write meanwhile, so what they wrote is read once the histories are: a history
@@ -73,7 +73,7 @@ pub async fn histories(
                 }
                 told => told?,
             };
-            Ok::<_, Error>((case_id, entries.into_iter().map(|entry| (entry.service, entry.pos)).collect()))
+            Ok::<_, Error>((case_id, entries.into_iter().map(|entry| (entry.service, entry.pos, entry.event_id)).collect()))
         })
         .buffer_unordered(AT_ONCE)
         .try_collect()
@@ -113,14 +113,16 @@ fn history(case_id: Uuid, entries: &[Told], keys: &Keys) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut last: HashMap<(&str, Uuid), i64> = HashMap::new();
     let mut told: BTreeSet<(&str, i64)> = BTreeSet::new();
-    for (service, pos) in entries.iter().filter(|(service, _)| service != "supervision") {
+    let mut facts: BTreeSet<&str> = BTreeSet::new();
+    for (service, pos, event_id) in entries.iter().filter(|(service, ..)| service != "supervision") {
         let Some(key) = keys.by_service.get(service).and_then(|rows| rows.get(pos)) else {
             found.push(Violation::HistoryDiffers { case_id, service: service.clone(), pos: *pos });
             continue;
         };
         told.insert((service.as_str(), *pos));
         let before = last.entry((service.as_str(), *key)).or_insert(0);
-        if *pos <= *before {
+        // Facts of one decision share a position; each is told once.
+        if *pos < *before || !facts.insert(event_id.as_str()) {
             let service = service.clone();
             found.push(Violation::OrderDiffers { case_id, service, earlier: *pos, later: *before });
         }
@@ -144,7 +146,7 @@ mod tests {
     }
 
     fn told(service: &str, pos: i64) -> Told {
-        (service.to_owned(), pos)
+        (service.to_owned(), pos, format!("{service}/{pos}"))
     }
 
     fn keys() -> Keys {
@@ -173,6 +175,15 @@ mod tests {
     fn an_event_told_twice_is_found() {
         let entries = [told("intake", 1), told("intake", 1), told("intake", 3), told("assignment", 1)];
         assert_eq!(history(id(1), &entries, &keys()).len(), 1);
+    }
+
+    #[test]
+    fn several_facts_of_one_decision_share_its_position() {
+        let another = ("intake".to_owned(), 1, "another".to_owned());
+        let entries = [told("intake", 1), another.clone(), told("intake", 3), told("assignment", 1)];
+        assert_eq!(history(id(1), &entries, &keys()), []);
+        let late = [told("intake", 1), told("intake", 3), another, told("assignment", 1)];
+        assert_eq!(history(id(1), &late, &keys()).len(), 1);
     }
 
     #[test]

@@ -307,7 +307,9 @@ impl House {
         let request =
             bus::ReadJournalRequest { service: "scheduling".to_owned(), from_pos: 1, to_pos: 0, key: key.to_owned() };
         let events = self.scheduling.bus.read_journal(request).unwrap();
-        events.map(|event| Envelope::try_from(event.unwrap().event.unwrap()).unwrap()).collect().await
+        let rows: Vec<_> =
+            events.map(|event| Envelope::try_from(event.unwrap().event.unwrap()).unwrap()).collect().await;
+        rows.into_iter().flat_map(|row| row.facts().unwrap()).collect()
     }
 
     /// The names of the events of a key, in order.

@@ -314,7 +314,7 @@ impl<S: Service> BusNode for LocalNode<S> {
         let parked = rows
             .into_iter()
             .map(|row| proto::ParkedEvent {
-                r#type: crate::envelope::from_bytes(&row.event).map(|event| event.type_name).unwrap_or_default(),
+                r#type: type_of(&row.event),
                 consumer: row.consumer,
                 producer: row.producer,
                 epoch: row.epoch,
@@ -536,4 +536,10 @@ impl<S: Service> BusNode for LocalNode<S> {
     async fn revoked(&self) -> Result<Vec<String>, Refusal> {
         store::list_revoked(self.corridor.pool()).await.map_err(unavailable)
     }
+}
+
+/// The type of a stored event; of several facts the first one's.
+fn type_of(event: &[u8]) -> String {
+    let facts = crate::envelope::from_bytes(event).and_then(crate::envelope::Envelope::facts).unwrap_or_default();
+    facts.into_iter().next().map(|fact| fact.type_name).unwrap_or_default()
 }

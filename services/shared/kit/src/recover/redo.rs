@@ -1,6 +1,7 @@
 //! Making decisions once more, as the journal tells that they were made.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -11,7 +12,7 @@ use crate::context::{Cause, Context, Rules, timer_event_id};
 use crate::corridor::{Corridor, Stopped, mark, rollback, unpanicked};
 use crate::envelope::{self, Envelope};
 use crate::parked::{self, ParkedRow};
-use crate::service::{Failed, FiredTimer, Keys, Recalled, Service, Tx};
+use crate::service::{Failed, FiredTimer, Keys, Recalled, Service, StoreError, Tx};
 use crate::store::{self, Affected};
 
 /// How many events one firing of a timer may have said, for finding it again.
@@ -35,11 +36,23 @@ enum Origin {
     Alone(Uuid),
 }
 
-fn origin(event: &Envelope) -> Origin {
-    match (event.command_id, event.cause_id) {
-        (Some(command), _) => Origin::Command(command),
-        (None, Some(cause)) => Origin::Event(cause),
-        (None, None) => Origin::Alone(event.event_id),
+/// The rows of neighbours by each of their facts: whatever fact caused something, the row was heard as one.
+#[derive(Debug, Default)]
+struct RowOf(HashMap<Uuid, Uuid>);
+
+impl RowOf {
+    fn learn(&mut self, row: &Envelope) {
+        for fact in row.clone().facts().unwrap_or_default() {
+            self.0.insert(fact.event_id, row.event_id);
+        }
+    }
+
+    fn origin(&self, event: &Envelope) -> Origin {
+        match (event.command_id, event.cause_id) {
+            (Some(command), _) => Origin::Command(command),
+            (None, Some(cause)) => Origin::Event(self.0.get(&cause).copied().unwrap_or(cause)),
+            (None, None) => Origin::Alone(event.event_id),
+        }
     }
 }
 
@@ -50,7 +63,7 @@ pub(super) struct Redo<'r, S: Service> {
     imported: &'r [Envelope],
     /// Events whose effects are here already.
     known: BTreeSet<Uuid>,
-    /// What each origin said, in order.
+    /// What each origin said, fact by fact, in order.
     said: HashMap<Origin, Vec<Envelope>>,
     heard: BTreeMap<&'static str, Heard>,
     /// Events that were put aside the first time, too, by their id; with their place among the parked where they have one.
@@ -74,16 +87,12 @@ impl<'r, S: Service> Redo<'r, S> {
         known: BTreeSet<Uuid>,
         heard: BTreeMap<&'static str, Heard>,
     ) -> Self {
-        let mut said: HashMap<Origin, Vec<Envelope>> = HashMap::new();
-        for event in imported {
-            said.entry(origin(event)).or_default().push(event.clone());
-        }
         Self {
             corridor,
             rules,
             imported,
             known,
-            said,
+            said: HashMap::new(),
             heard,
             aside: HashMap::new(),
             affected: BTreeMap::new(),
@@ -98,8 +107,19 @@ impl<'r, S: Service> Redo<'r, S> {
                 self.aside.insert(event.event_id, (event, true));
             }
         }
+        let mut rows = RowOf::default();
+        let heard = self.heard.values().flat_map(|heard| &heard.events);
+        heard.chain(self.aside.values().map(|(event, _)| event)).for_each(|row| rows.learn(row));
         for event in self.imported {
-            let from = origin(event);
+            let facts = event.clone().facts();
+            let facts = facts.map_err(|error| {
+                let (id, reason) = (event.pos.to_string(), error.to_string());
+                Stopped::Store(StoreError::Unreadable { table: "bus.journal", id, reason })
+            })?;
+            self.said.entry(rows.origin(event)).or_default().extend(facts);
+        }
+        for event in self.imported {
+            let from = rows.origin(event);
             // All that one origin said was one decision.
             let Some(said) = self.said.remove(&from) else { continue };
             if self.known.contains(&event.event_id) {
@@ -176,7 +196,8 @@ impl<'r, S: Service> Redo<'r, S> {
 
     /// An event that said nothing the first time, as far as anybody knows.
     async fn hear(&mut self, tx: &mut Tx, event: &Envelope) -> Result<(), Stopped> {
-        let (touched, again) = match self.corridor.inner.service.keys_of(event) {
+        let (facts, keys) = self.corridor.said(&Arc::new(event.clone()));
+        let (touched, again) = match keys {
             Err(failed) => (BTreeSet::from([event.key]), waits(failed)),
             Ok(keys) => {
                 let mut touched = keys.heads.clone();
@@ -186,11 +207,8 @@ impl<'r, S: Service> Redo<'r, S> {
                 let again = if self.is_affected(&touched) {
                     Again::Waits(parked::State::NotYet, AFFECTED.to_owned())
                 } else {
-                    let cause = Cause::Event(Box::new(event.clone()));
-                    self.decide(tx, event.recorded_at, cause, keys, &[], |corridor, unit, cx| {
-                        corridor.inner.service.on_event(unit, cx, event)
-                    })
-                    .await?
+                    let cause = Cause::Event(first_of(&facts, event));
+                    self.decide(tx, event.recorded_at, cause, keys, &[], hear_each(&facts)).await?
                 };
                 (touched, again)
             }
@@ -207,7 +225,8 @@ impl<'r, S: Service> Redo<'r, S> {
     }
 
     async fn again_of_event(&mut self, tx: &mut Tx, heard: &Envelope, said: &[Envelope]) -> Result<(), Stopped> {
-        let keys = match self.corridor.inner.service.keys_of(heard) {
+        let (facts, keys) = self.corridor.said(&Arc::new(heard.clone()));
+        let keys = match keys {
             Ok(keys) => keys,
             Err(failed) => {
                 self.wait_all(said, &failed.to_string());
@@ -215,9 +234,8 @@ impl<'r, S: Service> Redo<'r, S> {
             }
         };
         let at = said.first().map_or(heard.recorded_at, |event| event.occurred_at);
-        let cause = Cause::Event(Box::new(heard.clone()));
-        self.again(tx, at, cause, keys, said, |corridor, unit, cx| corridor.inner.service.on_event(unit, cx, heard))
-            .await
+        let cause = Cause::Event(first_of(&facts, heard));
+        self.again(tx, at, cause, keys, said, hear_each(&facts)).await
     }
 
     async fn again_of_timer(&mut self, tx: &mut Tx, said: &[Envelope]) -> Result<(), Stopped> {
@@ -275,7 +293,7 @@ impl<'r, S: Service> Redo<'r, S> {
             self.wait_all(said, AFFECTED);
             return Ok(());
         }
-        let cause = Cause::Event(Box::new(first.clone()));
+        let cause = Cause::Event(Arc::new(first.clone()));
         let (_, mut unit) = self.corridor.lock_and_load(tx, &keys).await?;
         let mut cx = Context::new(S::NAME, first.occurred_at, self.rules.clone(), cause.clone());
         cx.begin(cause);
@@ -389,6 +407,23 @@ impl<'r, S: Service> Redo<'r, S> {
     fn miss(&mut self, event: &Envelope, reason: String) {
         let found = Affected { from_pos: event.pos, to_pos: event.pos, reason, blocking: false };
         self.affected.entry(event.key).or_insert(found);
+    }
+}
+
+/// The first fact of a row.
+fn first_of(facts: &[Arc<Envelope>], row: &Envelope) -> Arc<Envelope> {
+    facts.first().map_or_else(|| Arc::new(row.clone()), Arc::clone)
+}
+
+/// A row is heard as it was the first time: all its facts, or none.
+fn hear_each<S: Service>(
+    facts: &[Arc<Envelope>],
+) -> impl Fn(&Corridor<S>, &mut S::Unit, &mut Context<S::Rules>) -> Result<(), Failed> {
+    |corridor, unit, cx| {
+        facts.iter().try_for_each(|fact| {
+            cx.go_on(Arc::clone(fact));
+            corridor.inner.service.on_event(unit, cx, fact)
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The journal: events are written without a position, given one in the order of their rows, and read by it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -23,7 +24,7 @@ pub async fn append(
     now: Timestamp,
     heads: &BTreeMap<Uuid, i64>,
     commands: &[StoredCommand],
-    events: &[Emitted],
+    events: &[Cow<'_, Emitted>],
 ) -> Outcome<u64> {
     if commands.is_empty() && events.is_empty() {
         return Ok(0);

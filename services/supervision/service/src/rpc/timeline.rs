@@ -31,7 +31,7 @@ impl Door {
         let next_page_token = token(more, happened.last().map(|row| &row.key));
         let entries = match confined(granted) {
             Some(unit) => told_to(&mut tx, unit, &case, happened).await?,
-            None => happened.into_iter().map(wire::entry_view).collect(),
+            None => happened.into_iter().flat_map(|row| row.facts).map(wire::entry_view).collect(),
         };
         Ok(proto::GetTimelineResponse { entries, next_page_token })
     }
@@ -46,7 +46,8 @@ async fn told_to(
     happened: Vec<Happened>,
 ) -> Result<Vec<proto::TimelineEntry>, Refusal> {
     let others = case.clocks.iter().filter(|clock| !clock.is_shown_to(unit)).map(|clock| clock.kind.as_str()).collect();
-    let mut entries: Vec<_> = happened.into_iter().filter_map(|row| wire::entry_for_unit(row, unit, &others)).collect();
+    let facts = happened.into_iter().flat_map(|row| row.facts);
+    let mut entries: Vec<_> = facts.filter_map(|fact| wire::entry_for_unit(fact, unit, &others)).collect();
     let named: Vec<_> = wire::cases_named(&entries).into_iter().map(CaseId::uuid).collect();
     let mut known: BTreeSet<CaseId> = rows::known_cases(tx, unit, &named).await?;
     known.insert(case.id);

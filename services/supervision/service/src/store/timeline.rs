@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use kit::corridor::unavailable;
+use kit::envelope::Envelope;
 use kit::refusal::Refusal;
 use kit::service::Tx;
 use serde::{Deserialize, Serialize};
@@ -22,27 +23,13 @@ pub struct TimelineKey {
     pub pos: i64,
 }
 
-/// An event as a timeline holds it.
+/// A row of a timeline: what one decision said of the case.
 #[derive(Debug, Clone)]
 pub struct Happened {
     /// Where it stands in the timeline.
     pub key: TimelineKey,
-    /// When it happened.
-    pub occurred_at: Timestamp,
-    /// The producer's epoch; 0 for our own.
-    pub epoch: i32,
-    /// Its id.
-    pub event_id: Uuid,
-    /// The protobuf name of its body.
-    pub type_name: String,
-    /// When it was written down.
-    pub recorded_at: Timestamp,
-    /// A role and id of ours.
-    pub actor: String,
-    /// W3C trace context.
-    pub traceparent: Option<String>,
-    /// The body.
-    pub payload: Vec<u8>,
+    /// What was said, fact by fact; the epoch is 0 for our own.
+    pub facts: Vec<Envelope>,
 }
 
 /// What happened to a case, in the order of time: what was heard, and what supervision itself said. What one service said stays
@@ -82,20 +69,32 @@ pub async fn timeline(
     .fetch_all(tx)
     .await
     .map_err(unavailable)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Happened {
-            key: TimelineKey { at: row.shown_at.to_jiff(), service: row.service, pos: row.pos },
-            occurred_at: row.occurred_at.to_jiff(),
-            epoch: row.epoch,
-            event_id: row.event_id,
-            type_name: row.type_name,
-            recorded_at: row.recorded_at.to_jiff(),
-            actor: row.actor,
-            traceparent: row.traceparent,
-            payload: row.payload,
+    rows.into_iter()
+        .map(|row| {
+            let key = TimelineKey { at: row.shown_at.to_jiff(), service: row.service, pos: row.pos };
+            let said = Envelope {
+                service: key.service.clone(),
+                epoch: row.epoch,
+                pos: key.pos,
+                event_id: row.event_id,
+                command_id: None,
+                cause_id: None,
+                actor: row.actor,
+                traceparent: row.traceparent,
+                key: case,
+                key_seq: 0,
+                type_name: row.type_name,
+                // Not kept: an entry shows what the contract of today reads in the body.
+                schema_ver: 0,
+                occurred_at: row.occurred_at.to_jiff(),
+                recorded_at: row.recorded_at.to_jiff(),
+                payload: row.payload,
+                hash: Vec::new(),
+            };
+            let facts = said.facts().map_err(|error| super::internal(super::unreadable("timeline", case, error)))?;
+            Ok(Happened { key, facts })
         })
-        .collect())
+        .collect()
 }
 
 /// Which of these cases a unit may know of.

@@ -2,25 +2,25 @@
 
 use std::collections::BTreeSet;
 
+use kit::envelope::Envelope;
 use kit::wire::to_proto_time;
 use vocab::CaseId;
 use xiezhi_proto::Audience;
 use xiezhi_proto::supervision::v1 as proto;
 
 use super::details::{Told, details, details_without_clocks};
-use crate::store::timeline::Happened;
 
 /// One thing that happened, with all that was said.
-pub fn entry_view(row: Happened) -> proto::TimelineEntry {
-    let told = details(&row.type_name, &row.payload);
-    entry(row, told)
+pub fn entry_view(fact: Envelope) -> proto::TimelineEntry {
+    let told = details(&fact.type_name, &fact.payload);
+    entry(fact, told)
 }
 
 /// One thing that happened, as a unit may know of it: without the clocks that `others` alone owe. What only the centre may read is
 /// nothing to a unit, nor is an event this version's contract does not know: it cannot say who may read it.
-pub fn entry_for_unit(row: Happened, unit: &str, others: &BTreeSet<&str>) -> Option<proto::TimelineEntry> {
-    let kind = xiezhi_proto::event_kind(&row.type_name)?;
-    let mut told = details_without_clocks(&row.type_name, &row.payload, others)?;
+pub fn entry_for_unit(fact: Envelope, unit: &str, others: &BTreeSet<&str>) -> Option<proto::TimelineEntry> {
+    let kind = xiezhi_proto::event_kind(&fact.type_name)?;
+    let mut told = details_without_clocks(&fact.type_name, &fact.payload, others)?;
     let is_told = match kind.audience {
         Audience::Sharers => true,
         Audience::Centre => false,
@@ -31,24 +31,24 @@ pub fn entry_for_unit(row: Happened, unit: &str, others: &BTreeSet<&str>) -> Opt
     }
     // One reference over many cases would tell a department which of them one person brought.
     told.details.retain(|detail| detail.name != "complainant_ref");
-    Some(entry(row, told))
+    Some(entry(fact, told))
 }
 
-fn entry(row: Happened, told: Told) -> proto::TimelineEntry {
-    let kind = xiezhi_proto::event_kind(&row.type_name);
-    let code = kind.map_or(row.type_name.as_str(), |kind| kind.subject);
+fn entry(fact: Envelope, told: Told) -> proto::TimelineEntry {
+    let kind = xiezhi_proto::event_kind(&fact.type_name);
+    let code = kind.map_or(fact.type_name.as_str(), |kind| kind.subject);
     proto::TimelineEntry {
         code: code.to_owned(),
-        service: row.key.service,
-        at: Some(to_proto_time(row.occurred_at)),
-        recorded_at: Some(to_proto_time(row.recorded_at)),
-        actor: row.actor,
+        service: fact.service,
+        at: Some(to_proto_time(fact.occurred_at)),
+        recorded_at: Some(to_proto_time(fact.recorded_at)),
+        actor: fact.actor,
         unit_codes: told.units,
         details: told.details,
-        event_id: row.event_id.to_string(),
-        traceparent: row.traceparent.unwrap_or_default(),
-        epoch: row.epoch,
-        pos: row.key.pos,
+        event_id: fact.event_id.to_string(),
+        traceparent: fact.traceparent.unwrap_or_default(),
+        epoch: fact.epoch,
+        pos: fact.pos,
     }
 }
 

@@ -223,7 +223,7 @@ impl House {
         let rows: Vec<Vec<u8>> =
             sqlx::query_scalar(
                 "SELECT body FROM supervision_answer UNION ALL SELECT words FROM clock_reason
-                 UNION ALL SELECT response FROM bus.command UNION ALL SELECT convert_to(state::text, 'UTF8') FROM case_file",
+                 UNION ALL SELECT response FROM bus.command UNION ALL SELECT state FROM case_file",
             )
             .fetch_all(&mut connection)
             .await
