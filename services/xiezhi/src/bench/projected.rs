@@ -74,7 +74,7 @@ async fn last_said(
     }
     let mut events = journal::read(operator, service, positions).await?;
     while let Some(event) = events.next().await? {
-        if wanted(&event.r#type) {
+        if journal::facts(&event)?.iter().any(|fact| wanted(&fact.type_name)) {
             // Positions only grow, so the last one stays.
             found.insert(event.key.parse().with_context(|| format!("{service} {}", event.pos))?, event.pos);
         }
