@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use client::{Centre as Connection, call};
-use prost::Message;
+use prost::{Message, Name};
 use xiezhi_proto::evaluation::v1::{CaseFact, GetRatesRequest, ListCaseFactsRequest};
 use xiezhi_proto::intake::v1::CaseClosed;
 
@@ -55,9 +55,11 @@ async fn closed(operator: &Connection) -> anyhow::Result<BTreeSet<(String, u32)>
     }
     let mut events = client::journal::read(operator, "intake", 1..=head.last_pos).await?;
     while let Some(event) = events.next().await? {
-        if event.r#type == "xiezhi.intake.v1.CaseClosed" {
-            let body = CaseClosed::decode(event.payload)?;
-            closed.insert((body.case_id, body.round));
+        for fact in client::journal::facts(&event)? {
+            if fact.type_name == CaseClosed::full_name() {
+                let body = CaseClosed::decode(fact.payload)?;
+                closed.insert((body.case_id, body.round));
+            }
         }
     }
     Ok(closed)
