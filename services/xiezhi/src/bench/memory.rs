@@ -1,7 +1,7 @@
 //! `xiezhi bench memory`: how much memory a centre holds, at rest and while cases come as fast as they can.
 
+use std::cell::Cell;
 use std::fs;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -151,14 +151,11 @@ async fn at_rest(callers: &Callers, processes: Processes, settle: Duration) -> a
 
 /// The most that was held while cases came as fast as they could and until all were absorbed.
 async fn under_load(callers: &Callers, processes: Processes, arguments: &MemoryArguments) -> anyhow::Result<Everybody> {
-    let most = Arc::new(Mutex::new(Everybody::look(processes)?));
-    let looking = Arc::clone(&most);
-    let look = async move {
+    let most = Cell::new(Everybody::look(processes)?);
+    let look = async {
         loop {
             let now = Everybody::look(processes)?;
-            let mut most = looking.lock().unwrap_or_else(PoisonError::into_inner);
-            *most = most.most(now);
-            drop(most);
+            most.set(most.get().most(now));
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
@@ -172,8 +169,7 @@ async fn under_load(callers: &Callers, processes: Processes, arguments: &MemoryA
         failed = look => { let failed: anyhow::Result<()> = failed; failed? }
         done = work => done?,
     }
-    let most = *most.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(most)
+    Ok(most.get())
 }
 
 fn held(id: u32) -> Option<Held> {
