@@ -49,7 +49,7 @@ impl Whole {
     }
 
     /// Nobody panicked, nothing grew, and a complaint is taken and goes its way as before.
-    async fn is_unhurt(self) {
+    async fn is_unhurt(&self) {
         let grown = self.memory.grown_mib().unwrap();
         let logs = self.house.logs();
         let panic = logs.lines().find(|line| line.contains("panicked at") || line.contains("stack overflow"));

@@ -100,7 +100,8 @@ async fn a_service_set_back_to_an_earlier_time_is_brought_forward_by_one_command
             assert!(doctor.stdout.contains(&format!("xiezhi bus recover {service}")), "{}", doctor.stdout);
             let done = run_json(&house, &["bus", "recover", service]).await;
             println!("recover {service}: {done}");
-            assert_eq!(done["mode"], "normal", "{done}");
+            let waiting = run_json(&house, &["bus", "diverged", "list"]).await;
+            assert_eq!(done["mode"], "normal", "{done}: {waiting}");
             assert!(done["imported"].as_str().unwrap_or("0").parse::<u64>().unwrap() >= 5, "{done}");
         }
         desk.rest().await.unwrap();

@@ -64,7 +64,11 @@ const DOORS: &[(&str, Door, &[&str])] = &[
     ("assignment.v1.AssignmentService", Door::One, &["WatchWorkOrders"]),
     ("bus.v1.BlobService", Door::Command, &["UploadBlob"]),
     ("bus.v1.BlobService", Door::One, &["DownloadBlob"]),
-    ("bus.v1.BusService", Door::Command, &["ConfirmClock", "DecideParked", "PublishBundle", "TurnClock"]),
+    (
+        "bus.v1.BusService",
+        Door::Command,
+        &["ConfirmClock", "DecideParked", "PublishBundle", "RecoverJournal", "SettleAffected", "TurnClock"],
+    ),
     (
         "bus.v1.BusService",
         Door::Page,
@@ -74,6 +78,7 @@ const DOORS: &[(&str, Door, &[&str])] = &[
             "GetBundle",
             "GetClock",
             "HighWater",
+            "ListAffected",
             "ListCursors",
             "ListParked",
             "ListTimers",

@@ -5,7 +5,9 @@ use std::ops::RangeInclusive;
 use prost::{Message as _, Name as _};
 use tonic::Streaming;
 use uuid::Uuid;
-use xiezhi_proto::bus::v1::{Envelope, Facts, HighWaterRequest, HighWaterResponse, ReadJournalRequest, ReadJournalResponse};
+use xiezhi_proto::bus::v1::{
+    Envelope, Facts, HighWaterRequest, HighWaterResponse, ReadJournalRequest, ReadJournalResponse,
+};
 
 use crate::centre::Centre;
 use crate::refused::Error;

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod complaint;
 pub mod event;
 pub mod heard;
+pub mod own;
 pub mod request;
 
 use kit::refusal::{Checks, Refusal};

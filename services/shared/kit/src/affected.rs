@@ -58,7 +58,7 @@ impl<S: Service> Corridor<S> {
         };
         let affected = rows
             .into_iter()
-            .map(|row| proto::AffectedCase {
+            .map(|row| proto::AffectedKey {
                 consumer: S::NAME.to_owned(),
                 producer: row.producer,
                 epoch: row.epoch,

@@ -40,6 +40,9 @@ pub(crate) struct Applied {
     pub diverged: bool,
 }
 
+/// The facts of a row, and what they need together.
+type Said<S> = (Vec<Arc<Envelope>>, Result<Keys<<S as Service>::Needs>, Failed>);
+
 /// What became of one event.
 enum Fate {
     Applied,
@@ -255,7 +258,7 @@ impl<S: Service> Corridor<S> {
     }
 
     /// What a row says, fact by fact, and what its facts need together.
-    pub(crate) fn said(&self, event: &Arc<Envelope>) -> (Vec<Arc<Envelope>>, Result<Keys<S::Needs>, Failed>) {
+    pub(crate) fn said(&self, event: &Arc<Envelope>) -> Said<S> {
         match Envelope::each_fact(event) {
             Ok(facts) => {
                 let keys: Result<Vec<_>, Failed> = facts.iter().map(|fact| self.inner.service.keys_of(fact)).collect();

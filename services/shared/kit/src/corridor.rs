@@ -14,8 +14,8 @@ use crate::caller::Call;
 use crate::connections::Connections;
 use crate::context::{Context, Rules, TimerChange};
 use crate::refusal::Refusal;
-use crate::service::{Keys, Merge, Service, StoreError, Tx};
 use crate::rows;
+use crate::service::{Keys, Merge, Service, StoreError, Tx};
 use crate::store::{self, Moment, StoredCommand};
 use crate::unit::Unit;
 

@@ -145,14 +145,8 @@ impl<S: Service> Relay<S> {
     async fn publish_loop(&self, mut fresh: mpsc::Receiver<Vec<Envelope>>, stop: CancellationToken) {
         let jetstream = nats::jetstream(&self.client);
         let now = Instant::now();
-        let mut progress = Progress {
-            ready: false,
-            published: 0,
-            moved_at: now,
-            raised_at: now,
-            beacon_at: now,
-            asked_at: now,
-        };
+        let mut progress =
+            Progress { ready: false, published: 0, moved_at: now, raised_at: now, beacon_at: now, asked_at: now };
         let mut batch = Vec::new();
         loop {
             let done = match batch.first() {

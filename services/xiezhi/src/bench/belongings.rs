@@ -19,6 +19,7 @@ const BUS: [Belongings; 2] = [by("bus.head", "key = $1"), by("bus.timer", "key =
 const INTAKE: &[Belongings] = &[
     by("public.complainant", "id = (SELECT complainant_id FROM cases WHERE id = $1)"),
     by("public.cases", "id = $1"),
+    by("public.case_unit", "case_id = $1"),
     by("public.problem", "case_id = $1"),
     by("public.complainant_digest", "case_id = $1"),
     by("public.case_text", "case_id = $1"),

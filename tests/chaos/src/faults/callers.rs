@@ -196,7 +196,7 @@ impl Thrower {
         let calls = (0..64).map(|number| {
             let case_id = case.case_id.clone();
             self.people.command::<AddCaseFactsResponse>(CLERK, ADD_FACTS, move |command_id| {
-                let value = if (number + offset) % 2 == 0 { "true" } else { "false" };
+                let value = if (number + offset).is_multiple_of(2) { "true" } else { "false" };
                 let declared = vec![Fact { code: "time.night".to_owned(), value: value.to_owned() }];
                 AddCaseFactsRequest { command_id, case_id, declared }.encode_to_vec()
             })

@@ -85,7 +85,8 @@ impl Thrower {
     pub(super) async fn retry_storm(&self, lasts: Duration) -> Told {
         let crowd = self.crowd(200, lasts + Duration::from_secs(4));
         let (postgres, nats) = tokio::join!(self.postgres_kill(lasts), self.nats_kill(lasts, false));
-        (postgres?, nats?);
+        postgres?;
+        nats?;
         let answered = crowd.await?;
         Ok(format!("200 clients at the door, {answered} answers"))
     }

@@ -2,7 +2,7 @@
 
 use client::{SERVICES, call};
 use xiezhi_proto::bus::v1 as bus;
-use xiezhi_proto::bus::v1::AffectedCase;
+use xiezhi_proto::bus::v1::AffectedKey;
 
 use super::View;
 use crate::args::{DivergedArgs, DivergedCommand, RecoverArgs};
@@ -49,7 +49,7 @@ pub async fn diverged(session: &Session, command: DivergedCommand) -> Result<Ans
 }
 
 /// Every case over all services that waits for a person after a recovery.
-pub async fn affected(session: &Session, include_settled: bool) -> Result<Vec<AffectedCase>, Failure> {
+pub async fn affected(session: &Session, include_settled: bool) -> Result<Vec<AffectedKey>, Failure> {
     let centre = &session.centre;
     let mut found = Vec::new();
     for service in SERVICES {
@@ -65,7 +65,7 @@ pub async fn affected(session: &Session, include_settled: bool) -> Result<Vec<Af
 }
 
 /// The name under which a case is settled.
-fn name(case: &AffectedCase) -> String {
+fn name(case: &AffectedKey) -> String {
     format!("{}/{}/{}", case.consumer, case.producer, case.key)
 }
 

@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 use xiezhi_proto::bus::v1::{
-    AffectedCase, CheckStreamRequest, Cursor, FindCommandRequest, FindCommandResponse, HighWaterResponse,
+    AffectedKey, CheckStreamRequest, Cursor, FindCommandRequest, FindCommandResponse, HighWaterResponse,
     ListAffectedRequest, ListParkedRequest, ListTimersRequest, ParkedEvent, Timer,
 };
 
@@ -126,7 +126,7 @@ pub async fn parked(centre: &Centre, service: &str) -> Result<Vec<ParkedEvent>, 
 }
 
 /// Every case of a service that waits for a person after a recovery.
-pub async fn affected(centre: &Centre, service: &str) -> Result<Vec<AffectedCase>, Error> {
+pub async fn affected(centre: &Centre, service: &str) -> Result<Vec<AffectedKey>, Error> {
     pages(|page_token| async move {
         let request =
             ListAffectedRequest { service: service.to_owned(), page_size: 500, page_token, include_settled: false };

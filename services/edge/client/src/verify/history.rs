@@ -73,7 +73,10 @@ pub async fn histories(
                 }
                 told => told?,
             };
-            Ok::<_, Error>((case_id, entries.into_iter().map(|entry| (entry.service, entry.pos, entry.event_id)).collect()))
+            Ok::<_, Error>((
+                case_id,
+                entries.into_iter().map(|entry| (entry.service, entry.pos, entry.event_id)).collect(),
+            ))
         })
         .buffer_unordered(AT_ONCE)
         .try_collect()

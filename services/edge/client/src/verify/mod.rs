@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
-use xiezhi_proto::bus::v1::{AffectedCase, ParkedEvent};
+use xiezhi_proto::bus::v1::{AffectedKey, ParkedEvent};
 
 use crate::centre::Centre;
 use crate::refused::Error;
@@ -110,8 +110,8 @@ pub struct Affected {
     pub reason: String,
 }
 
-impl From<AffectedCase> for Affected {
-    fn from(case: AffectedCase) -> Self {
+impl From<AffectedKey> for Affected {
+    fn from(case: AffectedKey) -> Self {
         Self { consumer: case.consumer, producer: case.producer, key: case.key, reason: case.reason }
     }
 }

@@ -3,22 +3,20 @@
 //! The vault is not in any event. A case that was registered after the backup comes back with its number and its facts, and like
 //! one whose complainant was forgotten: identity and words must be taken again.
 
-use intake_domain::cluster::{Link, LinkKind};
-use intake_domain::stage::{Acceptance, Receipt, ReturnReason};
-use intake_domain::{Case, CaseNumber, Event, NoticeKind, Stage, TrackingCode};
-use jiff::Timestamp;
+use intake_domain::{Case, CaseNumber, Event, Stage, TrackingCode};
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::service::{Failed, Keys, Recalled};
 use uuid::Uuid;
 use vocab::{CaseId, UnitCode};
-use words::{Mistakes, read};
+use words::read;
 use xiezhi_proto::Event as _;
 use xiezhi_proto::intake::v1 as proto;
 
 use super::carry;
 use crate::rules::Rules;
 use crate::unit::{Complainant, Forgotten, Needs, Unit};
+use crate::wire::own::{broken, happened, word};
 
 /// What is missing from a case that was registered after the backup.
 const WITHOUT_WORDS: &str = "registered after the backup: the complainant's identity, the words and the tracking code were in the \
@@ -49,14 +47,6 @@ pub fn recall(unit: &mut Unit, cx: &mut Context<Rules>, events: &[Envelope]) -> 
         carry(unit, cx, case, &[happened]);
     }
     Ok(recalled)
-}
-
-fn broken(mistakes: Mistakes) -> Failed {
-    Failed::Broken(mistakes.to_string())
-}
-
-fn word<T: std::str::FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, Failed> {
-    read::word(field, text).map_err(broken)
 }
 
 fn register(unit: &mut Unit, body: &proto::CaseRegistered) -> Result<(), Failed> {
@@ -120,70 +110,4 @@ fn count(unit: &mut Unit, number: &CaseNumber) -> Result<(), Failed> {
         unit.counters.put(year, nth.max(last));
     }
     Ok(())
-}
-
-/// What an event of ours says, as the domain knows it.
-fn happened(event: &Envelope, at: Timestamp) -> Result<Event, Failed> {
-    Ok(match event.type_name.as_str() {
-        proto::CaseAccepted::TYPE => {
-            let body: proto::CaseAccepted = event.body()?;
-            let since = read::time("accepted_at", body.accepted_at.as_ref()).map_err(broken)?;
-            let mode = read::mode(body.mode).map_err(broken)?;
-            let track = read::track(body.track).map_err(broken)?;
-            Event::Accepted { acceptance: Acceptance { at: since, mode, track, round: 1, round_since: since } }
-        }
-        proto::NoticeServed::TYPE => {
-            let body: proto::NoticeServed = event.body()?;
-            let notice = vocab::NoticeId::new(word("notice_id", &body.notice_id)?);
-            Event::NoticeServed { notice, kind: notice_kind(body.kind())?, round: body.round }
-        }
-        proto::CaseRouteReceipted::TYPE => {
-            let body: proto::CaseRouteReceipted = event.body()?;
-            let signed = read::time("receipted_at", body.receipted_at.as_ref()).map_err(broken)?;
-            Event::Receipted { receipt: Receipt { number: body.receipt_no, at: signed } }
-        }
-        proto::CaseReturnedFromRoute::TYPE => {
-            let body: proto::CaseReturnedFromRoute = event.body()?;
-            Event::Returned { reason: return_reason(&body.reason_code)? }
-        }
-        proto::CaseWithdrawn::TYPE => Event::Withdrawn,
-        proto::ComplainantLeft::TYPE => Event::ComplainantLeft,
-        proto::CaseFactsAdded::TYPE => {
-            let body: proto::CaseFactsAdded = event.body()?;
-            Event::FactsAdded { facts: read::facts(body.facts.as_ref()).map_err(broken)? }
-        }
-        proto::CaseLinked::TYPE => {
-            let body: proto::CaseLinked = event.body()?;
-            let link = Link { head: word("head_case_id", &body.head_case_id)?, kind: link_kind(body.kind())?, at };
-            let left = read::maybe_word("left_head_case_id", &body.left_head_case_id).map_err(broken)?;
-            Event::Linked { link, left }
-        }
-        proto::ComplainantForgotten::TYPE => Event::Forgotten,
-        // The rule behind a declining, and why an identity was opened, are in no event.
-        other => return Err(Failed::Broken(format!("{other} does not tell all that was decided"))),
-    })
-}
-
-fn notice_kind(kind: proto::NoticeKind) -> Result<NoticeKind, Failed> {
-    match kind {
-        proto::NoticeKind::Acceptance => Ok(NoticeKind::Acceptance),
-        proto::NoticeKind::Extension => Ok(NoticeKind::Extension),
-        proto::NoticeKind::Reply => Ok(NoticeKind::Reply),
-        other => Err(Failed::Broken(format!("a notice of kind {} does not tell its ground", other.as_str_name()))),
-    }
-}
-
-fn link_kind(kind: proto::LinkKind) -> Result<LinkKind, Failed> {
-    match kind {
-        proto::LinkKind::Duplicate => Ok(LinkKind::Duplicate),
-        proto::LinkKind::Repeat => Ok(LinkKind::Repeat),
-        proto::LinkKind::ClusterMember => Ok(LinkKind::ClusterMember),
-        proto::LinkKind::Unspecified => Err(Failed::Broken("how it was joined is not told".to_owned())),
-    }
-}
-
-fn return_reason(code: &str) -> Result<ReturnReason, Failed> {
-    use ReturnReason::{NotFiled, NotTheirs, ProcedureEnded, SentByMistake};
-    let known = [NotTheirs, NotFiled, ProcedureEnded, SentByMistake].into_iter().find(|reason| reason.as_str() == code);
-    known.ok_or_else(|| Failed::Broken(format!("{code} is no reason for coming back")))
 }

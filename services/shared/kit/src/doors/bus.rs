@@ -133,8 +133,8 @@ impl BusService for BusDoor {
         checks.done()?;
         let key = uuid_of("key", &request.key)?;
         let node = self.nodes.find(&request.service)?;
-        let case = (request.producer, request.epoch, key);
-        Ok(Response::new(node.settle_affected(case, by, request.why).await?))
+        let which = (request.producer, request.epoch, key);
+        Ok(Response::new(node.settle_affected(which, by, request.why).await?))
     }
 
     async fn list_timers(
@@ -360,11 +360,11 @@ impl<S: Service> BusNode for LocalNode<S> {
 
     async fn settle_affected(
         &self,
-        case: (String, i32, Uuid),
+        which: (String, i32, Uuid),
         by: String,
         why: String,
     ) -> Result<proto::SettleAffectedResponse, Refusal> {
-        let left = self.corridor.settle_affected(case, by, why).await?;
+        let left = self.corridor.settle_affected(which, by, why).await?;
         Ok(proto::SettleAffectedResponse { left })
     }
 

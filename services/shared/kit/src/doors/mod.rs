@@ -55,7 +55,7 @@ pub trait BusNode: Send + Sync + 'static {
     /// A person has put one of them right.
     async fn settle_affected(
         &self,
-        case: (String, i32, uuid::Uuid),
+        which: (String, i32, uuid::Uuid),
         by: String,
         why: String,
     ) -> Result<proto::SettleAffectedResponse, Refusal>;

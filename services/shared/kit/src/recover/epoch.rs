@@ -158,7 +158,9 @@ impl<S: Service> Corridor<S> {
         for heard in S::HEARS {
             let mut events = peers.read(heard, 1, 0).await.ok()?;
             while let Some(event) = events.try_next().await.ok()? {
-                causes.remove(&event.event_id);
+                for fact in event.facts().unwrap_or_default() {
+                    causes.remove(&fact.event_id);
+                }
             }
         }
         let resting = caused.into_iter().filter(|(_, cause)| causes.contains(cause)).map(|(key, _)| key).collect();

@@ -150,8 +150,10 @@ impl<S: Service> Corridor<S> {
             let mut needed = 0;
             while let Some(event) = events.next().await {
                 let event = event.map_err(|error| unreachable(producer, error))?;
+                // Whatever fact of a row caused something, the row was heard as one.
+                let facts = event.clone().facts().unwrap_or_default();
                 read.push_back(event);
-                if read.back().is_some_and(|event| causes.contains(&event.event_id)) {
+                if facts.iter().any(|fact| causes.contains(&fact.event_id)) {
                     needed = read.len();
                 }
             }

@@ -208,7 +208,10 @@ impl<'r, S: Service> Redo<'r, S> {
                     Again::Waits(parked::State::NotYet, AFFECTED.to_owned())
                 } else {
                     let cause = Cause::Event(first_of(&facts, event));
-                    self.decide(tx, event.recorded_at, cause, keys, &[], hear_each(&facts)).await?
+                    self.decide(tx, event.recorded_at, cause, keys, &[], |corridor, unit, cx| {
+                        hear_each(corridor, unit, cx, &facts)
+                    })
+                    .await?
                 };
                 (touched, again)
             }
@@ -235,7 +238,7 @@ impl<'r, S: Service> Redo<'r, S> {
         };
         let at = said.first().map_or(heard.recorded_at, |event| event.occurred_at);
         let cause = Cause::Event(first_of(&facts, heard));
-        self.again(tx, at, cause, keys, said, hear_each(&facts)).await
+        self.again(tx, at, cause, keys, said, |corridor, unit, cx| hear_each(corridor, unit, cx, &facts)).await
     }
 
     async fn again_of_timer(&mut self, tx: &mut Tx, said: &[Envelope]) -> Result<(), Stopped> {
@@ -417,14 +420,15 @@ fn first_of(facts: &[Arc<Envelope>], row: &Envelope) -> Arc<Envelope> {
 
 /// A row is heard as it was the first time: all its facts, or none.
 fn hear_each<S: Service>(
+    corridor: &Corridor<S>,
+    unit: &mut S::Unit,
+    cx: &mut Context<S::Rules>,
     facts: &[Arc<Envelope>],
-) -> impl Fn(&Corridor<S>, &mut S::Unit, &mut Context<S::Rules>) -> Result<(), Failed> {
-    |corridor, unit, cx| {
-        facts.iter().try_for_each(|fact| {
-            cx.go_on(Arc::clone(fact));
-            corridor.inner.service.on_event(unit, cx, fact)
-        })
-    }
+) -> Result<(), Failed> {
+    facts.iter().try_for_each(|fact| {
+        cx.go_on(Arc::clone(fact));
+        corridor.inner.service.on_event(unit, cx, fact)
+    })
 }
 
 const AFFECTED: &str = "its case waits for a person after a recovery";

@@ -15,11 +15,11 @@ async fn recover<S: Service>(toy: &Started<S>, accept_loss: bool) -> Result<prot
     toy.bus.recover(request, "operator:tester".to_owned()).await
 }
 
-async fn affected<S: Service>(toy: &Started<S>) -> Vec<proto::AffectedCase> {
+async fn affected<S: Service>(toy: &Started<S>) -> Vec<proto::AffectedKey> {
     toy.bus.affected(proto::ListAffectedRequest::default()).await.unwrap().affected
 }
 
-async fn settle<S: Service>(toy: &Started<S>, case: &proto::AffectedCase) -> u64 {
+async fn settle<S: Service>(toy: &Started<S>, case: &proto::AffectedKey) -> u64 {
     let named = (case.producer.clone(), case.epoch, case.key.parse().unwrap());
     toy.bus.settle_affected(named, "operator:tester".to_owned(), "looked at it".to_owned()).await.unwrap().left
 }

@@ -220,14 +220,13 @@ impl House {
     pub async fn stores(&self, words: &str) -> bool {
         use sqlx::Connection as _;
         let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
-        let rows: Vec<Vec<u8>> =
-            sqlx::query_scalar(
-                "SELECT body FROM supervision_answer UNION ALL SELECT words FROM clock_reason
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+            "SELECT body FROM supervision_answer UNION ALL SELECT words FROM clock_reason
                  UNION ALL SELECT response FROM bus.command UNION ALL SELECT state FROM case_file",
-            )
-            .fetch_all(&mut connection)
-            .await
-            .unwrap();
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
         assert!(rows.len() > 2, "something was written");
         rows.iter().any(|row| row.windows(words.len()).any(|part| part == words.as_bytes()))
     }
