@@ -19,7 +19,7 @@ const TELL_OF_WHOLE_CASES: &[&str] = &["GetTimeline", "ListClocks"];
 /// The roles of departments and towns.
 const UNITS_ROLES: [&str; 3] = ["department_handler", "department_head", "officer"];
 /// There is none of it in a sound house, so even whoever may decide it hears that it is missing.
-const NONE_HERE: &[&str] = &["DecideParked"];
+const NONE_HERE: &[&str] = &["DecideParked", "SettleAffected"];
 
 /// When a cell is tried: refusals first, effects last, so that no cell changes what another one finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -346,6 +346,10 @@ impl Writer<'_> {
         Ok(match said {
             Said::Text(text) => Some((*text).to_owned()),
             Said::Fresh => Some(client::new_command_id()),
+            // A page may be of every key; what a person settles is one.
+            Said::Nothing if field.full_name() == "xiezhi.bus.v1.SettleAffectedRequest.key" => {
+                Some(client::new_command_id())
+            }
             Said::Nothing => None,
         })
     }
