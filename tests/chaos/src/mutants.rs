@@ -23,7 +23,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "none",
         what: "没有缺陷 / no defect",
-        faults: &["slow-network", "nats-lose", "nats-wipe", "kill", "postgres-kill", "contention"],
+        faults: &["broken-network", "slow-network", "nats-lose", "nats-wipe", "kill", "postgres-kill", "contention"],
         stories: &[],
         tampering: None,
     },
@@ -58,14 +58,14 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "repair-skipped",
         what: "缺口不补 / gaps are not repaired",
-        faults: &["nats-lose", "nats-wipe"],
+        faults: &["nats-lose", "nats-lose"],
         stories: &[],
         tampering: None,
     },
     Mutant {
         name: "effects-outside",
         what: "效果在事务之外提交 / effects committed outside the batch's transaction",
-        faults: &["slow-network", "nats-wipe", "postgres-kill", "kill"],
+        faults: &["broken-network", "broken-network", "kill"],
         stories: &[],
         tampering: None,
     },
@@ -81,8 +81,12 @@ pub const MUTANTS: &[Mutant] = &[
         what: "一人同时排进两次行动 / an officer booked twice",
         faults: &["kill"],
         stories: &[Story::Operation],
-        // The planner is blind in this mutant; the table's own wall must be down as well, or it refuses.
-        tampering: Some(("scheduling", "ALTER TABLE booking DROP CONSTRAINT booking_officer_twice")),
+        // The planner is blind in this mutant; the table's own walls must be down as well, or it refuses: also the one that
+        // keeps vehicles apart.
+        tampering: Some((
+            "scheduling",
+            "ALTER TABLE booking DROP CONSTRAINT booking_officer_twice, DROP CONSTRAINT booking_resource_twice",
+        )),
     },
     Mutant {
         name: "rls-off",

@@ -97,14 +97,14 @@ impl Thrower {
         Ok(format!("{} to {what}{}", replica.name(), if then_cut { ", then cut" } else { "" }))
     }
 
-    /// 17: every link is 200 ms long and breaks now and then.
-    pub(super) async fn slow_network(&self, lasts: Duration) -> Told {
+    /// 17: every link is 200 ms long and breaks now and then, or all the time.
+    pub(super) async fn slow_network(&self, lasts: Duration, resets_per_mille: u64) -> Told {
         for link in self.centre.links() {
-            link.set(|manner| (manner.delay, manner.resets_per_mille) = (Duration::from_millis(200), 10));
+            link.set(|manner| (manner.delay, manner.resets_per_mille) = (Duration::from_millis(200), resets_per_mille));
         }
         last(lasts).await;
         self.centre.links().for_each(crate::proxy::Link::heal);
-        Ok("200 ms, 1 % resets".to_owned())
+        Ok(format!("200 ms, {resets_per_mille} of 1000 chunks reset"))
     }
 
     /// 21: one service is slow with everything it writes; the others do not wait for it.

@@ -1,12 +1,15 @@
 //! Faults of what NATS has stored, thrown by an account that may do what no service may.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, stream::Stream};
 use bytes::Bytes;
 
-use super::{Thrower, Told};
+use super::{Thrower, Told, last};
 use crate::centre::SERVICES;
+use crate::proxy::Link;
 use crate::random::Chance;
 
 /// How many old messages are said again.
@@ -24,27 +27,26 @@ struct Kept {
 }
 
 impl Thrower {
-    /// 9: messages vanish from the middle of a stream, or all of them at once, and nobody is told.
-    pub(super) async fn lose(&self, chance: &mut Chance) -> Told {
+    /// 9: messages vanish from the middle of a stream before one of its readers has them, or all of them at once, and nobody
+    /// is told.
+    pub(super) async fn lose(&self, chance: &mut Chance, lasts: Duration) -> Told {
         let (_, mut stream, service) = self.a_stream(chance).await?;
         if chance.per_mille(300) {
             stream.purge().await?;
             return Ok(format!("{service}: everything"));
         }
-        let state = stream.info().await?.state.clone();
-        let mut lost = 0;
-        for _ in 0..LOST {
-            let sequence = chance.between(state.first_sequence, state.last_sequence);
-            // One that was drawn twice is gone already.
-            if stream.delete_message(sequence).await.is_ok() {
-                lost += 1;
-            }
-        }
-        // The newest as well: what is lost at the end is noticed otherwise than what is lost in the middle.
-        if stream.delete_message(state.last_sequence).await.is_ok() {
-            lost += 1;
-        }
-        Ok(format!("{service}: {lost} messages"))
+        // A reader that hears nothing for a while has everything of that while before it.
+        let readers: Vec<&str> = SERVICES.into_iter().filter(|reader| *reader != service).collect();
+        let reader = chance.pick(&readers).copied().context("no reader")?;
+        let links = || self.centre.of_service(reader).flat_map(|replica| &replica.nats);
+        let before = stream.info().await?.state.last_sequence;
+        links().for_each(|link| link.set(|manner| manner.silent = true));
+        last(lasts).await;
+        let lost = lose_since(&mut stream, before, chance).await;
+        // What was under way to it goes down with its connection, or it would have heard all the same.
+        links().for_each(Link::cut);
+        links().for_each(Link::heal);
+        Ok(format!("{service}: {} messages, unheard by {reader}", lost?))
     }
 
     /// 18: old messages come again, as new messages.
@@ -85,12 +87,31 @@ impl Thrower {
     }
 
     async fn a_stream(&self, chance: &mut Chance) -> anyhow::Result<(jetstream::Context, Stream, &'static str)> {
-        let service = chance.pick(&SERVICES).copied().context("no service")?;
+        // Where most is said there is most to lose.
+        let talkative = ["intake", "assignment", "intake", "assignment"];
+        let service = chance.pick(&[&SERVICES[..], &talkative].concat()).copied().context("no service")?;
         let client = self.centre.nats.lock().await.mighty().await?;
         let jetstream = jetstream::new(client);
         let stream = jetstream.get_stream(name_of(service)).await?;
         Ok((jetstream, stream, service))
     }
+}
+
+/// Deletes most of what came after a sequence, but not the newest: what is lost at the end is noticed otherwise. Where nothing
+/// came, older ones and the newest.
+async fn lose_since(stream: &mut Stream, before: u64, chance: &mut Chance) -> anyhow::Result<usize> {
+    let state = stream.info().await?.state.clone();
+    let mut sequences: Vec<u64> = (before + 1..state.last_sequence).filter(|_| chance.per_mille(700)).collect();
+    if sequences.is_empty() {
+        let older = (0..LOST).map(|_| chance.between(state.first_sequence, state.last_sequence));
+        sequences = older.chain([state.last_sequence]).collect();
+    }
+    let mut lost = 0;
+    for sequence in sequences {
+        // One that was drawn twice is gone already.
+        lost += usize::from(stream.delete_message(sequence).await.is_ok());
+    }
+    Ok(lost)
 }
 
 async fn read(stream: &Stream, sequence: u64) -> anyhow::Result<Kept> {
