@@ -195,6 +195,33 @@ fn the_headers_of_an_event_may_say_anything() {
 }
 
 #[test]
+fn a_packet_of_rows_may_be_anything() {
+    use xiezhi_proto::bus::v1::{Row, Rows};
+    let id = |id: u128| prost::bytes::Bytes::copy_from_slice(Uuid::from_u128(id).as_bytes());
+    let row = |pos: i64| Row {
+        pos,
+        event_id: id(1),
+        key: id(2),
+        cause_id: id(3),
+        key_seq: pos,
+        r#type: "xiezhi.intake.v1.CaseClosed".to_owned(),
+        schema_ver: 1,
+        occurred_at_us: 1_800_000_000_000_000,
+        recorded_at_us: 1_800_000_000_000_000,
+        payload: vec![7; 40].into(),
+        hash: vec![1; 32].into(),
+        ..Row::default()
+    };
+    let rows = Rows { service: "intake".to_owned(), epoch: 1, rows: (1..=20).map(row).collect() };
+    let mut written = headers::write(&event("xiezhi.intake.v1.CaseClosed", b"x"), "330421");
+    written.insert("ce-type", "xiezhi.bus.v1.Rows");
+    let bytes = prost::Message::encode_to_vec(&rows);
+    assert_eq!(headers::read_all(Some(&written), &bytes).unwrap().len(), 20);
+    let right = BTreeMap::from([("packet".to_owned(), bytes)]);
+    outlives("a packet", &spoilt(&right, 6, 2_000), |_, bytes| headers::read_all(Some(&written), bytes));
+}
+
+#[test]
 fn a_token_may_be_anything_and_only_ours_counts() {
     let pair = KeyPair::generate().unwrap();
     let issuer = Issuer { centre: "test".to_owned(), simulated: true };

@@ -23,7 +23,7 @@ pub const LIVE_WITHIN: Duration = Duration::from_secs(30);
 /// How many commands are repeated at once.
 const AT_ONCE: usize = 16;
 /// How many of one kind are told.
-const MOST_TOLD: usize = 20;
+const MOST_TOLD: usize = 100;
 
 /// Everything that was looked at and everything that does not hold.
 #[derive(Debug, Default, Serialize)]
@@ -74,6 +74,7 @@ pub async fn check(centre: &Centre, people: &Arc<People>) -> anyhow::Result<Find
     secrets(centre, people, &mut findings).await.context("N11")?;
     findings.counted.insert("seconds_of_checking".to_owned(), began.elapsed().as_secs());
     logs(centre, &mut findings)?;
+    excuse(people, &mut findings);
     findings.violations.extend(people.history.broken());
     Ok(findings)
 }
@@ -216,6 +217,21 @@ async fn secrets(centre: &Centre, people: &People, findings: &mut Findings) -> a
         session.close().await?;
     }
     Ok(())
+}
+
+/// A case that a recovery left to a person, and that nobody put right, may be as it is. Everything else counts.
+fn excuse(people: &People, findings: &mut Findings) {
+    let left = people.history.left_to_persons();
+    let before = findings.violations.len();
+    let is_excused = |found: &String| {
+        let of_a_case = ["N4:", "N5:", "N6:"].iter().any(|code| found.starts_with(code));
+        of_a_case && left.iter().any(|case_id| found.contains(case_id.as_str()))
+    };
+    findings.violations.retain(|found| !is_excused(found));
+    if !left.is_empty() {
+        findings.counted.insert("left_to_persons".to_owned(), left.len() as u64);
+        findings.counted.insert("excused".to_owned(), (before - findings.violations.len()) as u64);
+    }
 }
 
 /// Nothing panicked, and nothing was left standing in a transaction.

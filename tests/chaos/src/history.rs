@@ -91,6 +91,7 @@ struct Known {
     by_name: BTreeMap<&'static str, u64>,
     broken: Vec<String>,
     secrets: HashSet<String>,
+    left_to_persons: HashSet<String>,
 }
 
 impl History {
@@ -149,6 +150,17 @@ impl History {
     #[must_use]
     pub fn broken(&self) -> Vec<String> {
         self.known().broken.clone()
+    }
+
+    /// After a recovery this case waited for a person, and nobody put it right: the run only said so.
+    pub fn left_to_a_person(&self, case_id: &str) {
+        self.known().left_to_persons.insert(case_id.to_owned());
+    }
+
+    /// Cases that a recovery left to persons.
+    #[must_use]
+    pub fn left_to_persons(&self) -> HashSet<String> {
+        self.known().left_to_persons.clone()
     }
 
     /// Every word that belongs into the vault.

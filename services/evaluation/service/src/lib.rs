@@ -49,6 +49,7 @@ impl Evaluation {
 impl Service for Evaluation {
     const NAME: &'static str = "evaluation";
     const HEARS: &'static [&'static str] = &["intake", "assignment", "scheduling", "supervision"];
+    const SEQUELS: &'static [&'static str] = &["assignment"];
     type Unit = Unit;
     type Needs = Needs;
     type Rules = Rules;

@@ -1,6 +1,6 @@
 //! Applying what a producer said: one transaction over a batch, cursor, effects and events together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -40,6 +40,62 @@ pub(crate) struct Applied {
     pub diverged: bool,
 }
 
+/// Events of one producer, as they were received.
+#[derive(Debug, Clone)]
+pub(crate) struct Offer {
+    pub producer: &'static str,
+    pub events: Vec<Arc<Envelope>>,
+}
+
+/// What one transaction does with one producer.
+#[derive(Debug)]
+struct Turn {
+    producer: &'static str,
+    /// Where the cursor was read, epoch first.
+    from: (i32, i64),
+    /// What is applied, in order.
+    next: Vec<Arc<Envelope>>,
+    /// The hash of the last event that is applied.
+    hash: Vec<u8>,
+    /// What will be told once it is committed.
+    applied: Applied,
+}
+
+impl Turn {
+    /// What follows the cursor without a gap and continues the chain, at most so many.
+    fn of(offer: &Offer, cursor: &Cursor, limit: usize) -> Self {
+        let mut turn = Self {
+            producer: offer.producer,
+            from: (cursor.epoch, cursor.pos),
+            next: Vec::new(),
+            hash: cursor.seen_hash.clone().unwrap_or_default(),
+            applied: Applied { epoch: cursor.epoch, pos: cursor.pos, ..Applied::default() },
+        };
+        if matches!(cursor.state.as_str(), "diverged" | "paused") {
+            turn.applied.behind_gap.clone_from(&offer.events);
+            turn.applied.gap = true;
+            return turn;
+        }
+        let mut sorted = inbox::sort(cursor.epoch, cursor.pos, offer.events.clone());
+        turn.applied.gap = sorted.gap_at.is_some();
+        let rest = sorted.next.split_off(limit.min(sorted.next.len()));
+        let mut rest = rest.into_iter().chain(sorted.behind_gap);
+        for event in sorted.next {
+            // What a bad disk or a forger changed in the stream does not chain: it counts as missing.
+            if event.chained_hash(&turn.hash).as_slice() != event.hash {
+                tracing::warn!(producer = turn.producer, pos = event.pos, "an event does not continue the hash chain");
+                (turn.applied.diverged, turn.applied.gap) = (true, true);
+                return turn;
+            }
+            turn.hash.clone_from(&event.hash);
+            (turn.applied.epoch, turn.applied.pos) = (event.epoch, event.pos);
+            turn.next.push(event);
+        }
+        turn.applied.behind_gap = rest.by_ref().collect();
+        turn
+    }
+}
+
 /// The facts of a row, and what they need together.
 type Said<S> = (Vec<Arc<Envelope>>, Result<Keys<<S as Service>::Needs>, Failed>);
 
@@ -66,39 +122,52 @@ impl<S: Service> Corridor<S> {
     }
 
     /// Applies events of one producer: what follows the cursor without a gap, in one transaction.
-    pub(crate) async fn apply(&self, producer: &str, events: Vec<Arc<Envelope>>) -> Result<Applied, Stopped> {
-        match self.with_retries(|| self.apply_once(producer, events.clone(), BATCH, false)).await {
+    pub(crate) async fn apply(&self, producer: &'static str, events: Vec<Arc<Envelope>>) -> Result<Applied, Stopped> {
+        let offer = |events| [Offer { producer, events }];
+        let offers = offer(events);
+        match self.with_retries(|| self.apply_once(&offers, BATCH, false)).await {
             Err(Stopped::Constraint(..)) => {
                 // One of them broke a rule of the store: alone, it is found and parked.
-                let mut rest = events;
-                let mut applied;
+                let [Offer { events: mut rest, .. }] = offers;
                 loop {
-                    applied = self.with_retries(|| self.apply_once(producer, rest.clone(), 1, false)).await;
+                    let offers = offer(rest);
+                    let mut applied = self.with_retries(|| self.apply_once(&offers, 1, false)).await;
                     if matches!(applied, Err(Stopped::Constraint(..))) {
-                        applied = self.with_retries(|| self.apply_once(producer, rest.clone(), 1, true)).await;
+                        applied = self.with_retries(|| self.apply_once(&offers, 1, true)).await;
                     }
-                    match applied {
+                    match applied.map(only) {
                         Ok(done) if !done.gap && !done.behind_gap.is_empty() => rest = done.behind_gap,
                         done => return done,
                     }
                 }
             }
-            done => done,
+            done => done.map(only),
         }
     }
 
-    /// One transaction over at most `limit` events. With `park` the first of them is put aside without being tried.
-    async fn apply_once(
-        &self,
-        producer: &str,
-        events: Vec<Arc<Envelope>>,
-        limit: usize,
-        park: bool,
-    ) -> Result<Applied, Stopped> {
+    /// Applies what several producers said in one transaction: a case that two of them speak of is loaded and written once.
+    /// Answers in the order of the offers.
+    pub(crate) async fn apply_together(&self, offers: &[Offer]) -> Vec<Result<Applied, Stopped>> {
+        if offers.len() > 1
+            && let Ok(applied) = self.with_retries(|| self.apply_once(offers, BATCH, false)).await
+        {
+            return applied.into_iter().map(Ok).collect();
+        }
+        // Alone, one that cannot go on does not hold the others.
+        let mut applied = Vec::with_capacity(offers.len());
+        for offer in offers {
+            applied.push(self.apply(offer.producer, offer.events.clone()).await);
+        }
+        applied
+    }
+
+    /// One transaction over at most `limit` events of each producer. With `park` the first of them is put aside without being
+    /// tried.
+    async fn apply_once(&self, offers: &[Offer], limit: usize, park: bool) -> Result<Vec<Applied>, Stopped> {
         // Undone together with the cursor, it is heard again; and no event of ours is published before its position is
         // on the disk.
         let mut tx = self.inner.work.begin_repeatable().await?;
-        match self.apply_in(&mut tx, producer, events, limit, park).await {
+        match self.apply_in(&mut tx, offers, limit, park).await {
             Ok((applied, Some(left))) => {
                 tx.commit().await?;
                 self.committed(left);
@@ -118,98 +187,61 @@ impl<S: Service> Corridor<S> {
     async fn apply_in(
         &self,
         tx: &mut Tx,
-        producer: &str,
-        events: Vec<Arc<Envelope>>,
+        offers: &[Offer],
         limit: usize,
         park: bool,
-    ) -> Result<(Applied, Option<Left>), Stopped> {
-        let (cursor, moment) = lock_cursor(tx, S::NAME, producer).await?;
+    ) -> Result<(Vec<Applied>, Option<Left>), Stopped> {
+        let producers: Vec<String> = offers.iter().map(|offer| offer.producer.to_owned()).collect();
+        let (cursors, moment) = lock_cursors(tx, S::NAME, &producers).await?;
         #[cfg(feature = "mutants")]
         if crate::mutants::is("cursor-without-compare") {
             crate::mutants::let_go(tx).await?;
         }
-        let mut applied = Applied { epoch: cursor.epoch, pos: cursor.pos, ..Applied::default() };
-        if matches!(cursor.state.as_str(), "diverged" | "paused") {
-            applied.behind_gap = events;
-            applied.gap = true;
-            return Ok((applied, None));
+        let mut turns = Vec::with_capacity(offers.len());
+        for offer in offers {
+            let cursor = cursors.get(offer.producer).ok_or(sqlx::Error::RowNotFound)?;
+            turns.push(Turn::of(offer, cursor, limit));
         }
-        let mut sorted = inbox::sort(cursor.epoch, cursor.pos, events);
-        applied.gap = sorted.gap_at.is_some();
-        // What a bad disk or a forger changed in the stream does not chain: it counts as missing.
-        let mut hash = cursor.seen_hash.clone().unwrap_or_default();
-        let chained = sorted
-            .next
-            .iter()
-            .take_while(|event| {
-                let fits = event.chained_hash(&hash).as_slice() == event.hash;
-                hash.clone_from(&event.hash);
-                fits
-            })
-            .count();
-        if chained < sorted.next.len() {
-            tracing::warn!(
-                producer,
-                pos = cursor.pos + 1 + chained as i64,
-                "an event does not continue the hash chain"
-            );
-            applied.diverged = true;
-            applied.gap = true;
-            sorted.next.truncate(chained);
-            sorted.behind_gap.clear();
+        if turns.iter().all(|turn| turn.next.is_empty()) {
+            return Ok((turns.into_iter().map(|turn| turn.applied).collect(), None));
         }
-        let rest = sorted.next.split_off(limit.min(sorted.next.len()));
-        applied.behind_gap = rest.into_iter().chain(sorted.behind_gap).collect();
-        let Some(last) = sorted.next.last() else { return Ok((applied, None)) };
-        let (new_epoch, new_pos, new_hash) = (last.epoch, last.pos, last.hash.clone());
-
         let opened = self.open_at(tx, moment).await?;
-        let left = self.decide_events(tx, producer, &sorted.next, &opened, park).await?;
+        let left = self.decide_events(tx, &turns, &opened, park).await?;
         #[cfg(feature = "mutants")]
         if crate::mutants::is("effects-outside") {
             crate::mutants::let_go(tx).await?;
         }
-        let moved = sqlx::query!(
-            "UPDATE bus.cursor SET pos = $3, seen_hash = $4, epoch = $7, state = 'running', updated_at = now()
-             WHERE consumer = $1 AND producer = $2 AND pos = $5 AND epoch = $6",
-            S::NAME,
-            producer,
-            new_pos,
-            &new_hash,
-            cursor.pos,
-            cursor.epoch,
-            new_epoch
-        )
-        .execute(tx)
-        .await?;
+        let moves: Vec<&Turn> = turns.iter().filter(|turn| !turn.next.is_empty()).collect();
+        let moved = move_cursors(tx, S::NAME, &moves).await?;
         #[cfg(feature = "mutants")]
-        if moved.rows_affected() != 1 && crate::mutants::is("cursor-without-compare") {
-            return Ok((applied, Some(left)));
-        }
-        if moved.rows_affected() != 1 {
+        let moved = if crate::mutants::is("cursor-without-compare") { moves.len() as u64 } else { moved };
+        if moved != moves.len() as u64 {
             return Err(Stopped::Raced);
         }
-        (applied.epoch, applied.pos) = (new_epoch, new_pos);
-        metrics::gauge("xiezhi_consumer_position", &[("consumer", S::NAME), ("producer", producer)])
-            .set(new_pos as f64);
-        Ok((applied, Some(left)))
+        let applied = turns.into_iter().map(|turn| {
+            metrics::gauge("xiezhi_consumer_position", &[("consumer", S::NAME), ("producer", turn.producer)])
+                .set(turn.applied.pos as f64);
+            turn.applied
+        });
+        Ok((applied.collect(), Some(left)))
     }
 
     /// Decides events in memory on one loaded unit; what cannot be decided is parked with its case.
     async fn decide_events(
         &self,
         tx: &mut Tx,
-        producer: &str,
-        events: &[Arc<Envelope>],
+        turns: &[Turn],
         opened: &Opened<S::Rules>,
         park: bool,
     ) -> Result<Left, Stopped> {
-        let (said, wanted): (Vec<_>, Vec<_>) = events.iter().map(|event| self.said(event)).unzip();
+        let events: Vec<(&'static str, &Arc<Envelope>)> =
+            turns.iter().flat_map(|turn| turn.next.iter().map(|event| (turn.producer, event))).collect();
+        let (said, wanted): (Vec<_>, Vec<_>) = events.iter().map(|(_, event)| self.said(event)).unzip();
         let keys = union(wanted.iter().filter_map(|keys| keys.as_ref().ok()).cloned());
         let touched: Vec<BTreeSet<Uuid>> = events
             .iter()
             .zip(&wanted)
-            .map(|(event, keys)| {
+            .map(|((_, event), keys)| {
                 // An event that touches nothing waits for nobody and nobody waits for it.
                 match keys {
                     Ok(keys) if keys.heads.is_empty() => BTreeSet::new(),
@@ -221,16 +253,16 @@ impl<S: Service> Corridor<S> {
         let all: BTreeSet<Uuid> = touched.iter().flatten().copied().collect();
         let mut wide = keys;
         self.inner.service.widen(tx, &mut wide).await?;
-        let by = (S::NAME, producer);
         let fenced = self.fenced(tx, opened.moment, &all).await?;
-        let (heads, mut waiting) = parked::lock_heads_and_look(tx, by, &wide.heads, &all).await?;
+        let (heads, mut waiting) = parked::lock_heads_and_look(tx, S::NAME, &wide.heads, &all).await?;
         self.still_wide(tx, &wide).await?;
         let mut unit = self.inner.service.load(tx, &wide).await?;
         let mut context: Option<Context<S::Rules>> = None;
         let mut rows = Vec::new();
-        for (((event, said), wanted), touched) in events.iter().zip(said).zip(wanted).zip(touched) {
+        for ((((producer, event), said), wanted), touched) in events.into_iter().zip(said).zip(wanted).zip(touched) {
+            let is_behind = waiting.get(producer).is_some_and(|waiting| !waiting.is_disjoint(&touched));
             let fate = match wanted {
-                _ if !waiting.is_disjoint(&touched) => Fate::Behind,
+                _ if is_behind => Fate::Behind,
                 _ if !fenced.is_disjoint(&touched) => {
                     Fate::Park { reason: "its case waits for a person after a recovery".to_owned(), waits: true }
                 }
@@ -246,7 +278,7 @@ impl<S: Service> Corridor<S> {
                     (reason, if waits { parked::State::NotYet } else { parked::State::Broken })
                 }
             };
-            waiting.extend(touched.iter().copied());
+            waiting.entry(producer.to_owned()).or_default().extend(touched.iter().copied());
             rows.push(ParkedRow::new(producer, event, touched, reason, state));
         }
         let mut left = Left::default();
@@ -318,19 +350,61 @@ fn fate_of(failed: Failed) -> Fate {
     }
 }
 
-/// Holds the cursor, and tells the moment: one look for both.
-async fn lock_cursor(tx: &mut Tx, consumer: &str, producer: &str) -> Result<(Cursor, Moment), sqlx::Error> {
-    let row = sqlx::query!(
-        r#"SELECT c.epoch, c.pos, c.state, c.seen_hash, bus.now() AS "now!", n.mode, n.epoch AS own_epoch, n.last_pos,
-                  COALESCE((SELECT max(revision) FROM bus.bundle), 0) AS "revision!"
-           FROM bus.cursor c CROSS JOIN bus.node n WHERE c.consumer = $1 AND c.producer = $2 FOR UPDATE OF c"#,
+/// The result of a transaction over one producer.
+fn only(applied: Vec<Applied>) -> Applied {
+    applied.into_iter().next().unwrap_or_default()
+}
+
+/// Holds the cursors, and tells the moment: one look for all.
+async fn lock_cursors(
+    tx: &mut Tx,
+    consumer: &str,
+    producers: &[String],
+) -> Result<(BTreeMap<String, Cursor>, Moment), sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT c.producer, c.epoch, c.pos, c.state, c.seen_hash, bus.now() AS "now!", n.mode, n.epoch AS own_epoch,
+                  n.last_pos, COALESCE((SELECT max(revision) FROM bus.bundle), 0) AS "revision!"
+           FROM bus.cursor c CROSS JOIN bus.node n WHERE c.consumer = $1 AND c.producer = ANY($2)
+           ORDER BY c.producer FOR UPDATE OF c"#,
         consumer,
-        producer
+        producers
     )
-    .fetch_one(tx)
+    .fetch_all(tx)
     .await?;
-    let (rolled_back, mending) = (row.mode == "rolled_back", row.mode == "mending");
-    let head = (row.own_epoch, row.last_pos);
-    let moment = Moment { now: row.now.to_jiff(), revision: row.revision, rolled_back, mending, head };
-    Ok((Cursor { epoch: row.epoch, pos: row.pos, state: row.state, seen_hash: row.seen_hash }, moment))
+    let mut moment = None;
+    let mut cursors = BTreeMap::new();
+    for row in rows {
+        let (rolled_back, mending) = (row.mode == "rolled_back", row.mode == "mending");
+        let head = (row.own_epoch, row.last_pos);
+        moment = Some(Moment { now: row.now.to_jiff(), revision: row.revision, rolled_back, mending, head });
+        let cursor = Cursor { epoch: row.epoch, pos: row.pos, state: row.state, seen_hash: row.seen_hash };
+        cursors.insert(row.producer, cursor);
+    }
+    Ok((cursors, moment.ok_or(sqlx::Error::RowNotFound)?))
+}
+
+/// Moves the cursors that still stand where they were read; answers with how many did.
+async fn move_cursors(tx: &mut Tx, consumer: &str, moves: &[&Turn]) -> Result<u64, sqlx::Error> {
+    let producers: Vec<String> = moves.iter().map(|turn| turn.producer.to_owned()).collect();
+    let from: Vec<i64> = moves.iter().map(|turn| turn.from.1).collect();
+    let from_epochs: Vec<i32> = moves.iter().map(|turn| turn.from.0).collect();
+    let to: Vec<i64> = moves.iter().map(|turn| turn.applied.pos).collect();
+    let to_epochs: Vec<i32> = moves.iter().map(|turn| turn.applied.epoch).collect();
+    let hashes: Vec<Vec<u8>> = moves.iter().map(|turn| turn.hash.clone()).collect();
+    let moved = sqlx::query!(
+        "UPDATE bus.cursor c SET pos = m.pos, seen_hash = m.hash, epoch = m.epoch, state = 'running', updated_at = now()
+         FROM UNNEST($2::text[], $3::bigint[], $4::int[], $5::bigint[], $6::int[], $7::bytea[])
+              AS m (producer, before, epoch_before, pos, epoch, hash)
+         WHERE c.consumer = $1 AND c.producer = m.producer AND c.pos = m.before AND c.epoch = m.epoch_before",
+        consumer,
+        &producers,
+        &from,
+        &from_epochs,
+        &to,
+        &to_epochs,
+        &hashes
+    )
+    .execute(tx)
+    .await?;
+    Ok(moved.rows_affected())
 }

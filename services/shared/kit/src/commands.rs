@@ -48,7 +48,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Held by the group that is being decided, until its commit begins.
+/// Held by the group that is being decided, until it is committed.
 type Turn = Option<OwnedSemaphorePermit>;
 
 impl<S: Service> Corridor<S> {
@@ -63,8 +63,8 @@ impl<S: Service> Corridor<S> {
                 let mut group = Vec::with_capacity(GROUP);
                 loop {
                     let mut jobs = jobs.lock().await;
-                    // While one group is decided the next one gathers; while it reaches the disk the next one is decided. Behind
-                    // a group that waits for a lock of others nobody waits long.
+                    // While one group is decided and reaches the disk the next one gathers: few large groups cost less than many
+                    // small ones. Behind a group that waits for a lock of others nobody waits long.
                     let turn = tokio::time::timeout(LONGEST_TURN, Arc::clone(&turn).acquire_owned()).await;
                     // Whatever arrived meanwhile goes into this one.
                     if jobs.recv_many(&mut group, GROUP).await == 0 {
@@ -142,11 +142,10 @@ impl<S: Service> Corridor<S> {
 
     async fn try_group(&self, jobs: &[Job<S>], turn: Turn) -> Result<Vec<Result<Vec<u8>, Refusal>>, Stopped> {
         let mut tx = self.inner.work.begin().await?;
-        let result = self.group_in(&mut tx, jobs).await;
-        drop(turn);
-        match result {
+        match self.group_in(&mut tx, jobs).await {
             Ok((results, Some(left))) => {
                 tx.commit().await?;
+                drop(turn);
                 self.committed(left);
                 Ok(results)
             }

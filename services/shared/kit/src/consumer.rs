@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Message;
-use async_nats::jetstream::message::Acker;
 use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::BATCH;
-use crate::commands::callers_waiting;
-use crate::corridor::{Corridor, Stopped};
+use crate::corridor::Corridor;
 use crate::doors::PeerJournal;
-use crate::envelope::Envelope;
+use crate::ears::Ear;
 use crate::recover::epoch;
 use crate::service::Service;
 use crate::{headers, metrics, nats, parked, store};
@@ -25,62 +23,17 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// How long silence of stream and beacon may last before the producer is asked over gRPC.
 const ASK_AFTER: Duration = Duration::from_secs(5);
 
-/// So many events in one transaction are no crowd.
-const FEW: usize = 4;
-/// How long a crowd is gathered at least.
-const GATHER: Duration = Duration::from_millis(10);
-/// Nobody waits longer than this for company.
-const LONGEST_REST: Duration = Duration::from_millis(250);
-/// For so many waiting callers one more of the last transaction's time is left to them.
-const CALLERS_FOR_ONE: usize = 8;
-/// But never more than so many.
-const MOST_FOR_CALLERS: u32 = 4;
+/// So many messages are on their way at once; under load each of them holds many events.
+const FETCHED: usize = 32;
 /// How often the store is asked where the cursor stands, where only a beacon says that there is more.
 const LOOK_AT_CURSOR: Duration = Duration::from_millis(250);
-/// How much may be held back at once, in bytes of bodies: some thousands of usual events, and few of the largest.
-const MOST_HELD: usize = 2 * 1024 * 1024;
-/// Bodies are a few hundred bytes; where one is larger, or very many wait, they are added up.
-const LARGE: usize = 16 * 1024;
-
 pub(crate) struct Consumer<S: Service> {
     pub corridor: Corridor<S>,
     pub client: async_nats::Client,
     pub producer: &'static str,
     pub journal: PeerJournal,
-}
-
-/// What was received and is not yet applied, by epoch and position: a redelivery takes the place of the delivery before.
-#[derive(Default)]
-struct Held {
-    events: BTreeMap<(i32, i64), Arc<Envelope>>,
-    /// What acknowledges each, and all before it.
-    ackers: BTreeMap<(i32, i64), Acker>,
-}
-
-impl Held {
-    /// The last event goes where all together are too large and it is not the only one.
-    fn lighten(&mut self) {
-        let mut bytes: usize = self.events.values().map(|event| event.payload.len()).sum();
-        while bytes > MOST_HELD
-            && self.events.len() > 1
-            && let Some((last, event)) = self.events.pop_last()
-        {
-            bytes -= event.payload.len();
-            self.ackers.remove(&last);
-        }
-    }
-}
-
-/// How long to rest after a transaction: until the second moment, but once a whole batch is there only until the first.
-///
-/// An event that comes alone is taken at once. Under load a transaction for many costs little more than one for few, so many are
-/// gathered; and while callers wait for an answer, the machine is theirs first.
-fn rests(applied: usize, took: Duration, callers: usize) -> (Duration, Duration) {
-    if applied < FEW {
-        return Default::default();
-    }
-    let for_callers = took * u32::try_from(callers / CALLERS_FOR_ONE).unwrap_or(u32::MAX).min(MOST_FOR_CALLERS);
-    (for_callers.min(LONGEST_REST), (GATHER + took * 2 + for_callers).min(LONGEST_REST))
+    /// Where what was received waits.
+    pub ear: Arc<Ear>,
 }
 
 impl<S: Service> Consumer<S> {
@@ -121,38 +74,31 @@ impl<S: Service> Consumer<S> {
     ) -> Result<(), async_nats::Error> {
         let mut messages = consumer
             .stream()
-            .max_messages_per_batch(BATCH)
+            .max_messages_per_batch(FETCHED)
             .expires(Duration::from_secs(5))
             .heartbeat(Duration::from_secs(1))
             .messages()
             .await?;
         let mut beacons = self.client.subscribe(nats::beacon_subject(self.producer)).await?;
-        let mut held = Held::default();
         let mut gap_since: Option<Instant> = None;
-        let mut reached: i64 = 0;
         let mut told: i64 = 0;
         let mut asked_at = Instant::now();
-        let mut epoch = self.corridor.cursor(self.producer).await?.epoch;
+        let cursor = self.corridor.cursor(self.producer).await?;
+        let (mut epoch, mut reached) = (cursor.epoch, cursor.pos);
         let mut told_epoch = epoch;
-        let mut rest_until = (Instant::now(), Instant::now());
         loop {
-            let until = if held.events.len() < BATCH { rest_until.1 } else { rest_until.0 };
-            let resting = until.saturating_duration_since(Instant::now());
-            let pause = match gap_since {
-                _ if !resting.is_zero() => resting,
-                Some(_) => Duration::from_millis(10),
-                None => Duration::from_millis(500),
-            };
+            let has_room = self.ear.held().len() < BATCH || gap_since.is_some();
+            let pause = Duration::from_millis(if gap_since.is_some() { 50 } else { 500 });
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                message = messages.next(), if held.events.len() < BATCH || gap_since.is_some() => {
+                message = messages.next(), if has_room => {
                     let Some(message) = message else { return Ok(()) };
                     *seen_at = Instant::now();
-                    self.hold(&mut held, message?).await;
+                    told_epoch = told_epoch.max(self.hold(message?, epoch).await);
                     // What is here already comes along.
-                    while held.events.len() < BATCH {
+                    while self.ear.held().len() < BATCH {
                         match messages.next().now_or_never() {
-                            Some(Some(message)) => self.hold(&mut held, message?).await,
+                            Some(Some(message)) => told_epoch = told_epoch.max(self.hold(message?, epoch).await),
                             _ => break,
                         }
                     }
@@ -164,12 +110,12 @@ impl<S: Service> Consumer<S> {
                         told_epoch = told_epoch.max(high.epoch);
                     }
                 }
+                () = self.ear.settled.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
-            told_epoch = held.events.keys().map(|(epoch, _)| *epoch).max().unwrap_or(told_epoch).max(told_epoch);
             if told_epoch > epoch {
                 // What the stream still holds of the earlier epoch may be what was lost: the journal knows.
-                held = Held::default();
+                self.ear.clear();
                 epoch = self.cross(stop).await;
                 reached = 0;
                 if told_epoch > epoch {
@@ -178,32 +124,24 @@ impl<S: Service> Consumer<S> {
                 }
                 return Err("a new epoch has begun".into());
             }
-            if Instant::now() < if held.events.len() < BATCH { rest_until.1 } else { rest_until.0 } {
-                continue;
-            }
-            let began = Instant::now();
+            let (waits, behind_gap, settled) = self.ear.look();
             // Nothing to apply and nothing missing: the cursor need not be asked for. Not for long, though: what we wrote may
             // have been undone by a crash of the database, and nobody else would tell.
             let look_after = if told > reached { LOOK_AT_CURSOR } else { REPAIR_AFTER };
-            let pos = if !held.events.is_empty() {
-                let waiting = held.events.len();
-                let pos = self.apply_held(&mut held).await;
-                let applied = waiting.saturating_sub(held.events.len());
-                let (least, most) = rests(applied, began.elapsed(), callers_waiting());
-                rest_until = (Instant::now() + least, Instant::now() + most);
-                pos
-            } else if asked_at.elapsed() >= look_after {
-                asked_at = began;
-                self.corridor.cursor(self.producer).await.ok().map(|cursor| cursor.pos)
-            } else {
-                Some(reached)
+            let pos = match settled {
+                Some((_, pos)) => Some(pos),
+                None if waits || asked_at.elapsed() < look_after => Some(reached),
+                None => {
+                    asked_at = Instant::now();
+                    self.corridor.cursor(self.producer).await.ok().map(|cursor| cursor.pos)
+                }
             };
             if let Some(pos) = pos {
                 let lag = told.max(pos) - pos;
                 metrics::gauge("xiezhi_consumer_lag", &[("consumer", S::NAME), ("producer", self.producer)])
                     .set(lag as f64);
             }
-            let behind = !held.events.is_empty() || pos.is_some_and(|pos| pos < told);
+            let behind = behind_gap || (!waits && pos.is_some_and(|pos| pos < told));
             // A gap is a stand-still; whoever moves is only catching up.
             let moved = pos.is_some_and(|pos| pos > reached);
             reached = pos.unwrap_or(reached);
@@ -213,8 +151,9 @@ impl<S: Service> Consumer<S> {
                 _ => Some(Instant::now()),
             };
             if gap_since.is_some_and(|since| since.elapsed() >= REPAIR_AFTER) {
-                let until = held.events.keys().map(|(_, pos)| *pos).max().unwrap_or(0).max(told);
+                let until = self.ear.held().last_pos().unwrap_or(0).max(told);
                 self.repair(Some(until), stop).await;
+                self.ear.wake();
                 gap_since = None;
             }
             if seen_at.elapsed() >= ASK_AFTER {
@@ -223,57 +162,35 @@ impl<S: Service> Consumer<S> {
         }
     }
 
-    async fn hold(&self, held: &mut Held, message: Message) {
+    /// Keeps what was received, and tells the epoch it is of. A later epoch than ours is not kept: we have to cross into it.
+    async fn hold(&self, message: Message, epoch: i32) -> i32 {
         // The message goes, and the memory it came in; what acknowledges it stays.
         let (message, acker) = message.split();
-        match headers::read(message.headers.as_ref(), &message.payload) {
-            Ok(event) if event.service == self.producer => {
-                let at = (event.epoch, event.pos);
+        match headers::read_all(message.headers.as_ref(), &message.payload) {
+            Ok(events) if events.iter().all(|event| event.service == self.producer) => {
+                let later = events.iter().map(|event| event.epoch).max().filter(|later| *later > epoch);
+                if let Some(later) = later {
+                    return later;
+                }
                 #[cfg(feature = "mutants")]
                 if crate::mutants::is("ack-before-commit") {
                     let _ = acker.ack().await;
                 }
-                let may_be_much = event.payload.len() > LARGE || held.events.len() > 2 * BATCH;
-                held.ackers.insert(at, acker);
-                held.events.insert(at, Arc::new(event));
-                // What is furthest behind a gap is let go: the journal tells it when its turn comes.
-                if may_be_much {
-                    held.lighten();
-                }
-                return;
+                self.ear.keep(events, acker);
+                return epoch;
             }
-            Ok(event) => tracing::warn!(claims = %event.service, "a message in a foreign stream"),
+            Ok(events) => {
+                let claims = events.first().map(|event| event.service.as_str()).unwrap_or_default();
+                tracing::warn!(claims, "a message in a foreign stream");
+            }
             Err(error) => tracing::warn!(%error, "an unreadable message in the stream"),
         }
         // It will never be readable. The cursor does not move over it, so the journal will tell what stood there. Nothing before it
         // is acknowledged with it that is not applied yet; then a later one takes it along.
-        if held.ackers.is_empty() {
+        if self.ear.held().owes_nothing() {
             let _ = acker.ack().await;
         }
-    }
-
-    /// Applies what is held; what lies behind a gap stays held. Returns the cursor's position, where it is known.
-    async fn apply_held(&self, held: &mut Held) -> Option<i64> {
-        let events: Vec<Arc<Envelope>> = held.events.values().map(Arc::clone).collect();
-        match self.corridor.apply(self.producer, events).await {
-            Ok(applied) => {
-                held.events = applied.behind_gap.into_iter().map(|event| ((event.epoch, event.pos), event)).collect();
-                let waiting = held.ackers.split_off(&(applied.epoch, applied.pos + 1));
-                // After the commit, the last for all before it. Where it is lost, or took along what waits behind a gap, a
-                // repeat is recognised by its position and what is missing is read from the journal.
-                if let Some((_, last)) = std::mem::replace(&mut held.ackers, waiting).pop_last() {
-                    let _ = last.ack().await;
-                }
-                Some(applied.pos)
-            }
-            Err(stopped) => {
-                if !matches!(stopped, Stopped::NoRules | Stopped::Raced) {
-                    tracing::warn!(producer = self.producer, ?stopped, "events wait for the store");
-                }
-                tokio::time::sleep(Duration::from_millis(50 + u64::from(rand::random::<u8>()))).await;
-                None
-            }
-        }
+        epoch
     }
 
     async fn set_diverged(&self, epoch: i32, pos: i64) {

@@ -1,10 +1,12 @@
-//! An event as a CloudEvent 1.0 in binary mode: `ce-` headers and the body as it is.
+//! An event as a CloudEvent 1.0 in binary mode: `ce-` headers and the body as it is; under load, several of them in one.
 
 use async_nats::header::{HeaderMap, HeaderName};
+use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::envelope::{Envelope, FACTS, NotAnEvent};
+use crate::packet::{self, ROWS};
 
 // Names that are not parsed and copied for each message.
 static MESSAGE_ID: HeaderName = HeaderName::from_static("Nats-Msg-Id");
@@ -76,6 +78,35 @@ pub fn write(event: &Envelope, region: &str) -> HeaderMap {
     }
     put(&CONTENT_TYPE, "application/protobuf".to_owned());
     headers
+}
+
+/// The subject, headers and body of a message: of one event as it is, of several as one packet.
+pub(crate) fn message(events: &[Envelope], region: &str) -> Option<(String, HeaderMap, Bytes)> {
+    let (first, last) = (events.first()?, events.last()?);
+    if events.len() == 1 {
+        return Some((subject(first), write(first, region), first.payload.clone().into()));
+    }
+    let mut headers = HeaderMap::new();
+    let mut put = |name: &HeaderName, value: String| headers.insert(name.clone(), value);
+    let id = format!("{}-{}", message_id(first), last.pos);
+    put(&MESSAGE_ID, id.clone());
+    put(&SPECVERSION, "1.0".to_owned());
+    put(&ID, id);
+    put(&SOURCE, format!("/{region}/{}", first.service));
+    put(&TYPE, ROWS.to_owned());
+    put(&TIME, last.recorded_at.to_string());
+    put(&DATASCHEMA, format!("proto:{ROWS}"));
+    // Whoever has heard up to here has heard all of it.
+    put(&SEQUENCE, last.pos.to_string());
+    put(&EPOCH, last.epoch.to_string());
+    put(&CONTENT_TYPE, "application/protobuf".to_owned());
+    Some((format!("ev.{}.rows.told", first.service), headers, packet::pack(events)))
+}
+
+/// Reads all events of a message; there is at least one.
+pub fn read_all(headers: Option<&HeaderMap>, payload: &[u8]) -> Result<Vec<Envelope>, NotAnEvent> {
+    let packed = headers.and_then(|headers| headers.get(TYPE.clone())).is_some_and(|name| name.as_str() == ROWS);
+    if packed { packet::unpack(payload) } else { Ok(vec![read(headers, payload)?]) }
 }
 
 /// Reads an event back from its headers and body.

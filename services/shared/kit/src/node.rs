@@ -17,6 +17,7 @@ use crate::connections::Connections;
 use crate::consumer::{self, Consumer};
 use crate::corridor::Corridor;
 use crate::doors::{BusNode, LocalNode, PeerJournal};
+use crate::ears::Ears;
 use crate::relay::Relay;
 use crate::service::Service;
 use crate::settings::{ClockKind, Settings};
@@ -156,15 +157,19 @@ pub async fn start<S: Service>(service: S, settings: &Settings) -> anyhow::Resul
     };
     relay.first_look().await;
     loops.spawn(|stop| relay.run(stop));
-    for producer in S::HEARS {
+    let ears = Ears::of(S::HEARS, S::SEQUELS);
+    for ear in &ears.each {
         let consumer = Consumer {
             corridor: corridor.clone(),
             client: client.clone(),
-            producer,
+            producer: ear.producer,
             journal: PeerJournal::new(settings.peers.clone()),
+            ear: Arc::clone(ear),
         };
         loops.spawn(|stop| consumer.run(stop));
     }
+    let hearing = corridor.clone();
+    loops.spawn(|stop| hearing.hear(ears, stop));
     let (parked, ticking) = (corridor.clone(), corridor.clone());
     loops.spawn(|stop| parked.retry_parked(stop));
     loops.spawn(|stop| ticking.tick(stop));

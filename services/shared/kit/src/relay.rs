@@ -13,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use xiezhi_proto::bus::v1 as proto;
 
+use crate::commands::callers_waiting;
 use crate::corridor::Corridor;
 use crate::doors::PeerJournal;
 use crate::envelope::Envelope;
 use crate::recover::gather::{self, Memory};
 use crate::service::Service;
 use crate::settings::NatsAccess;
-use crate::{headers, metrics, nats, store, telemetry};
+use crate::{headers, metrics, nats, packet, store, telemetry};
 
 /// How many rows get a position in one transaction.
 const NUMBER_LIMIT: i64 = 512;
@@ -34,6 +35,10 @@ const POLL: Duration = Duration::from_millis(250);
 const CROWD: usize = 4;
 /// How long rows are gathered then.
 const GATHER: Duration = Duration::from_millis(5);
+/// For so many waiting callers rows are gathered once as long again,
+const CALLERS_FOR_ONE: usize = 4;
+/// but not longer than this.
+const LONGEST_GATHER: Duration = Duration::from_millis(50);
 /// How often the hint in the store is raised while events flow.
 const RAISE_EVERY: Duration = Duration::from_millis(200);
 
@@ -128,7 +133,9 @@ impl<S: Service> Relay<S> {
                     }
                     // Under load a transaction for many costs little more than one for few.
                     if crowd {
-                        tokio::time::sleep(GATHER + began.elapsed()).await;
+                        // And nobody who waits for an answer waits for this.
+                        let for_callers = GATHER * u32::try_from(callers_waiting() / CALLERS_FOR_ONE).unwrap_or(0);
+                        tokio::time::sleep(GATHER + began.elapsed() + for_callers.min(LONGEST_GATHER)).await;
                     }
                 }
                 Ok(_) => {}
@@ -279,16 +286,18 @@ impl<S: Service> Relay<S> {
     /// In order, many in flight; a missing acknowledgement ends the batch, and it begins again from where the hint stands.
     async fn publish(&self, jetstream: &jetstream::Context, batch: &[Envelope]) -> Result<(), RelayError> {
         let mut acks = FuturesOrdered::new();
-        for event in batch {
-            let span = tracing::info_span!("relay", event = %event.type_name);
-            telemetry::adopt(&span, event.traceparent.as_deref());
-            let sending = jetstream
-                .publish_with_headers(
-                    headers::subject(event),
-                    headers::write(event, &self.region),
-                    event.payload.clone().into(),
-                )
-                .instrument(span);
+        for rows in packet::cut(batch) {
+            let Some((subject, headers, payload)) = headers::message(rows, &self.region) else { continue };
+            let span = match rows {
+                [event] => {
+                    let span = tracing::info_span!("relay", event = %event.type_name);
+                    telemetry::adopt(&span, event.traceparent.as_deref());
+                    span
+                }
+                // Several may come from several traces; each of them is met again where it is heard.
+                _ => tracing::Span::none(),
+            };
+            let sending = jetstream.publish_with_headers(subject, headers, payload).instrument(span);
             let ack = sending.await.map_err(|error| RelayError::Stream(error.to_string()))?;
             acks.push_back(async move { tokio::time::timeout(Duration::from_secs(2), ack).await });
         }
@@ -366,8 +375,8 @@ impl<S: Service> Relay<S> {
             Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => return Ok(None),
             Err(error) => return Err(failed(error.to_string())),
         };
-        match headers::read(Some(&message.headers), &message.payload) {
-            Ok(event) => Ok(Some(event)),
+        match headers::read_all(Some(&message.headers), &message.payload) {
+            Ok(mut events) => Ok(events.pop()),
             Err(error) => {
                 // Nobody but us may write there. It proves nothing about our journal; what follows it is published anew.
                 tracing::error!(%error, "the last message of our stream is not one of ours");

@@ -106,9 +106,15 @@ pub async fn lock_heads(tx: &mut Tx, keys: &BTreeSet<Uuid>) -> Outcome<BTreeMap<
         return Ok(BTreeMap::new());
     }
     let keys: Vec<Uuid> = keys.iter().copied().collect();
+    // Those that exist are locked where they stand; to write them anew would leave a dead row of each.
     let rows = sqlx::query!(
-        "INSERT INTO bus.head (key, seq) SELECT k, 0 FROM UNNEST($1::uuid[]) k ORDER BY k
-         ON CONFLICT (key) DO UPDATE SET seq = head.seq RETURNING key, seq",
+        r#"WITH known AS MATERIALIZED (
+             SELECT key, seq FROM bus.head WHERE key = ANY($1) ORDER BY key FOR UPDATE),
+           made AS (
+             INSERT INTO bus.head (key, seq)
+             SELECT k, 0 FROM UNNEST($1::uuid[]) k WHERE k NOT IN (SELECT key FROM known) ORDER BY k
+             ON CONFLICT (key) DO UPDATE SET seq = head.seq RETURNING key, seq)
+           SELECT key AS "key!", seq AS "seq!" FROM known UNION ALL SELECT key, seq FROM made"#,
         &keys
     )
     .fetch_all(tx)

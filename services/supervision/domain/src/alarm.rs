@@ -37,7 +37,7 @@ impl Case {
     pub fn next_alarm(&self, book: &RuleBook) -> Result<Option<Next<'_>>, ClockError> {
         let mut next: Option<Next<'_>> = None;
         for clock in &self.clocks {
-            for (at, _) in alarms(clock, &self.ledger, book)? {
+            for (at, _) in alarms(clock, &self.ledger, book, Until::Breach)? {
                 if next.as_ref().is_none_or(|other| at < other.at) {
                     next = Some(Next { at, clock });
                 }
@@ -52,7 +52,7 @@ impl Case {
         let mut stopped = Stopped::default();
         let mut late_by = SignedDuration::ZERO;
         for clock in &mut self.clocks {
-            let mut due = alarms(clock, &self.ledger, book)?;
+            let mut due = alarms(clock, &self.ledger, book, Until::Ever)?;
             due.retain(|(at, _)| *at <= now);
             due.sort_by_key(|(at, _)| *at);
             let was_late = now > clock.due_at;
@@ -231,8 +231,22 @@ fn answer_clock(
     })
 }
 
+/// How far ahead is looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Of a clock that runs, until its time is up: no rung after that comes sooner.
+    Breach,
+    /// Everything.
+    Ever,
+}
+
 /// What a clock will do by itself and has not done yet. A clock that is stopped or stands still does nothing.
-fn alarms(clock: &Clock, ledger: &Ledger, book: &RuleBook) -> Result<Vec<(Timestamp, Alarm)>, ClockError> {
+fn alarms(
+    clock: &Clock,
+    ledger: &Ledger,
+    book: &RuleBook,
+    until: Until,
+) -> Result<Vec<(Timestamp, Alarm)>, ClockError> {
     let mut alarms = Vec::new();
     if !clock.is_ticking() {
         return Ok(alarms);
@@ -252,7 +266,7 @@ fn alarms(clock: &Clock, ledger: &Ledger, book: &RuleBook) -> Result<Vec<(Timest
     }
     let pressed = matches!(clock.subject, Subject::Case | Subject::Order(_)) && !pressed_through_head(ledger, rule);
     if pressed {
-        rungs(clock, book, &mut alarms)?;
+        rungs(clock, book, running && until == Until::Breach, &mut alarms)?;
     }
     Ok(alarms)
 }
@@ -277,13 +291,18 @@ fn warnings(
 }
 
 /// The rungs still to come, each no sooner than the working day after the one before: an outage of ours must not bury a unit.
-fn rungs(clock: &Clock, book: &RuleBook, alarms: &mut Vec<(Timestamp, Alarm)>) -> Result<(), ClockError> {
+fn rungs(
+    clock: &Clock,
+    book: &RuleBook,
+    before_only: bool,
+    alarms: &mut Vec<(Timestamp, Alarm)>,
+) -> Result<(), ClockError> {
     let earliest = match clock.served_at {
         Some(at) => Some(vocab::after(at, 1, vocab::Unit::Workday, &book.calendar)?),
         None => None,
     };
     for rung in &book.ladder.rungs {
-        if clock.rungs.contains(&rung.code) {
+        if clock.rungs.contains(&rung.code) || (before_only && rung.side == RungSide::After) {
             continue;
         }
         let at = book.rung_at(rung, clock.due_at)?;

@@ -48,6 +48,7 @@ impl Supervision {
 impl Service for Supervision {
     const NAME: &'static str = "supervision";
     const HEARS: &'static [&'static str] = &["intake", "assignment", "scheduling", "evaluation"];
+    const SEQUELS: &'static [&'static str] = &["assignment"];
     type Unit = Unit;
     type Needs = Needs;
     type Rules = Rules;

@@ -15,9 +15,9 @@ use super::watch::{Heads, Heard, PROJECTORS, Watch, heads};
 
 /// How often the projectors' cursors are read: often enough for what takes a hundred times as long at full speed, and
 /// seldom enough not to be a load of its own.
-const PROJECTORS_EVERY: Duration = Duration::from_millis(20);
+const PROJECTORS_EVERY: Duration = Duration::from_millis(100);
 /// How often the others' are: they only tell when a round is over.
-const OTHERS_EVERY: Duration = Duration::from_millis(50);
+const OTHERS_EVERY: Duration = Duration::from_millis(200);
 /// How long the centre may take to come to rest once everything is heard.
 pub const REST_WITHIN: Duration = Duration::from_secs(60);
 

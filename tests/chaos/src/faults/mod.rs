@@ -75,8 +75,8 @@ pub const FAULTS: &[Fault] = &[
     fault(22, "poison", (4, 8), 3),
     needing(Needs::FakeTime, fault(24, "clock-jump", (8, 15), 2)),
     fault(25, "outage", (15, 40), 2),
-    fault(27, "restore-consumer", (5, 10), 0),
-    fault(28, "restore-producer", (5, 10), 0),
+    fault(27, "restore-consumer", (12, 20), 0),
+    fault(28, "restore-producer", (12, 20), 0),
     fault(30, "hostile", (1, 2), 3),
     fault(31, "oversize", (1, 2), 2),
     fault(32, "overload", (5, 10), 3),
@@ -208,6 +208,8 @@ pub struct Thrower {
     pub people: Arc<People>,
     /// Keys of events that nobody can read, which wait for a person.
     poisoned: Mutex<Vec<Uuid>>,
+    /// One database at a time is put back to an earlier time, and one row at a time is forged.
+    restoring: tokio::sync::Mutex<()>,
 }
 
 /// What a fault says of itself when it is over.
@@ -217,7 +219,7 @@ impl Thrower {
     /// Somebody who throws at this centre.
     #[must_use]
     pub fn new(centre: Arc<Centre>, people: Arc<People>) -> Self {
-        Self { centre, people, poisoned: Mutex::default() }
+        Self { centre, people, poisoned: Mutex::default(), restoring: tokio::sync::Mutex::default() }
     }
 
     /// What only a person can put right, once everything else is well again.

@@ -85,35 +85,62 @@ impl Thrower {
     /// 27 and 28: a service's database goes back to what it was some seconds ago. Where it had said more meanwhile, its fence
     /// trips, and the operator has it recovered from the stream.
     pub(super) async fn restore(&self, chance: &mut Chance, lasts: Duration, producer: bool) -> Told {
+        let _alone = self.restoring.lock().await;
         // What intake's vault knows comes from a backup alone, so a restored intake is another story.
         let services: &[&'static str] =
             if producer { &["assignment", "scheduling", "supervision"] } else { &["evaluation"] };
         let service = chance.pick(services).copied().context("no service")?;
         let (database, backup) = (format!("xiezhi_{service}"), format!("backup_{service}"));
         self.down(service).await;
-        let statements = [
-            format!("DROP DATABASE IF EXISTS {backup}"),
-            format!("CREATE DATABASE {backup} TEMPLATE {database} OWNER {database}"),
-        ];
-        let taken = self.as_administrator(&statements).await;
+        let taken = self
+            .as_administrator(
+                service,
+                &[
+                    format!("DROP DATABASE IF EXISTS {backup}"),
+                    format!("CREATE DATABASE {backup} TEMPLATE {database} OWNER {database}"),
+                ],
+            )
+            .await;
         let from = Instant::now();
         self.up(service);
         taken?;
         last(lasts).await;
         self.down(service).await;
-        let statements =
-            [format!("DROP DATABASE {database} WITH (FORCE)"), format!("ALTER DATABASE {backup} RENAME TO {database}")];
-        let restored = self.as_administrator(&statements).await;
+        let restored = self
+            .as_administrator(
+                service,
+                &[
+                    format!("DROP DATABASE IF EXISTS late_{service}"),
+                    format!("ALTER DATABASE {database} RENAME TO late_{service}"),
+                    format!("ALTER DATABASE {backup} RENAME TO {database}"),
+                ],
+            )
+            .await;
         self.people.history.restored(service, from, Instant::now());
         self.up(service);
         restored?;
-        self.recover(service).await
+        let told = self.recover(service).await;
+        if let Err(error) = &told {
+            self.people.history.broke(format!("{service} could not be recovered: {error:#}"));
+        }
+        told
     }
 
-    async fn as_administrator(&self, statements: &[String]) -> anyhow::Result<()> {
+    /// Nobody may be in a database that is copied or renamed; whoever looks in is shown out, as often as needed.
+    async fn as_administrator(&self, service: &str, statements: &[String]) -> anyhow::Result<()> {
         let mut session = PgConnection::connect(&self.centre.admin_url("postgres")).await?;
         for statement in statements {
-            sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(&mut session).await?;
+            let mut tries = 0;
+            loop {
+                let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE '%' || $1";
+                sqlx::query(others).bind(service).execute(&mut session).await?;
+                match sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(&mut session).await {
+                    Ok(_) => break,
+                    Err(error) if tries > 40 => return Err(error.into()),
+                    Err(_) => tries += 1,
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
         }
         session.close().await?;
         Ok(())
@@ -121,7 +148,7 @@ impl Thrower {
 
     /// What an operator does: looks whether the fence has tripped, recovers, and settles what waits for a person.
     async fn recover(&self, service: &'static str) -> Told {
-        let operator = self.people.at("operator")?;
+        let operator = self.people.patiently_at("operator")?;
         let began = Instant::now();
         let mut tripped = false;
         // The fence is looked at when a process starts and whenever it publishes.
@@ -151,6 +178,7 @@ impl Thrower {
             ListAffectedRequest { service: service.to_owned(), page_size: 500, ..ListAffectedRequest::default() };
         let affected = operator.read(|| call!(operator.bus(service).list_affected(request.clone()))).await?.affected;
         for case in &affected {
+            self.people.history.left_to_a_person(&case.key);
             let request = SettleAffectedRequest {
                 service: service.to_owned(),
                 producer: case.producer.clone(),
@@ -165,6 +193,7 @@ impl Thrower {
 
     /// 39: somebody who owns the database changes an old row; a verification must name it. Then it is put back.
     pub(super) async fn tamper(&self, chance: &mut Chance) -> Told {
+        let _alone = self.restoring.lock().await;
         let service = chance.pick(&SERVICES).copied().context("no service")?;
         let mut store = self.store(service).await?;
         let (last_pos,): (i64,) = sqlx::query_as("SELECT last_pos FROM bus.node").fetch_one(&mut store).await?;
@@ -178,8 +207,9 @@ impl Thrower {
         let mut forged = payload.clone();
         forged.push(0);
         write_behind_its_back(&mut store, id, &forged).await?;
-        let operator = self.people.at("operator")?;
-        let options = client::verify::Options { most_asked: 10, ..client::verify::Options::default() };
+        let operator = self.people.patiently_at("operator")?;
+        let rest_within = Duration::from_secs(1);
+        let options = client::verify::Options { most_asked: 10, rest_within, ..client::verify::Options::default() };
         let report = client::verify::verify(&operator, &options).await;
         write_behind_its_back(&mut store, id, &payload).await?;
         let named = report?.checks.into_iter().flat_map(|check| check.violations).any(|violation| {

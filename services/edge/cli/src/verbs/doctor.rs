@@ -21,8 +21,10 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(3);
 const READ_APART_S: i64 = 5;
 /// N7 allows a timer so much.
 const FIRE_WITHIN_S: i64 = 5;
-/// Below a tenth of the disk, or so many MiB, somebody should look.
+/// With less than this nothing is safe, however small the disk.
 const LOW_MIB: u64 = 2048;
+/// Less than a tenth of the disk is little, but not where this much is left: a large disk's tenth lasts for years.
+const PLENTY_MIB: u64 = 10 * 1024;
 
 /// What this machine knows of itself, where the centre runs on it.
 #[derive(Debug, Clone, Default)]
@@ -94,7 +96,7 @@ fn machine(here: Option<&Here>) -> Vec<Finding> {
     let Some(here) = here else { return Vec::new() };
     let mut found = Vec::new();
     if let Some((path, free_mib, of_mib)) = &here.disk
-        && (*free_mib < LOW_MIB || *free_mib < of_mib / 10)
+        && (*free_mib < LOW_MIB || *free_mib < PLENTY_MIB.min(of_mib / 10))
     {
         found.push(Finding::DiskLow { path: path.clone(), free_mib: *free_mib, of_mib: *of_mib });
     }

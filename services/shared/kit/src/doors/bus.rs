@@ -1,5 +1,6 @@
 //! `BusService`: what the bus of a service answers, and the node that answers it.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 
 use async_nats::jetstream;
@@ -14,6 +15,7 @@ use super::{BusNode, Nodes, PeerJournal};
 use crate::caller::{Call, Granted};
 use crate::context::Blob;
 use crate::corridor::{Corridor, unavailable};
+use crate::envelope::Envelope;
 use crate::paging;
 use crate::recover::Wish;
 use crate::refusal::{Checks, Refusal};
@@ -451,19 +453,29 @@ impl<S: Service> BusNode for LocalNode<S> {
                 Err(error) => return Err(failed(error.to_string())),
             };
             answer.compared += 1;
-            let difference = match headers::read(Some(&message.headers), &message.payload) {
-                Err(error) => Some(format!("message {sequence}: {error}")),
-                Ok(event) => {
-                    let ours = store::read_journal(self.corridor.pool(), S::NAME, event.pos, event.pos, None, 1)
-                        .await
-                        .map_err(unavailable)?;
-                    let same = ours.first().is_some_and(|ours| {
-                        ours.hash == event.hash && ours.event_id == event.event_id && ours.payload == event.payload
-                    });
-                    (!same).then(|| format!("message {sequence} is not the journal's position {}", event.pos))
+            let events = match headers::read_all(Some(&message.headers), &message.payload) {
+                Ok(events) => events,
+                Err(error) => {
+                    answer.differences.push(format!("message {sequence}: {error}"));
+                    continue;
                 }
             };
-            answer.differences.extend(difference);
+            let from = events.first().map_or(0, |event| event.pos);
+            let until = events.last().map_or(0, |event| event.pos);
+            let ours = store::read_journal(self.corridor.pool(), S::NAME, from, until, None, events.len() as i64)
+                .await
+                .map_err(unavailable)?;
+            let ours: BTreeMap<i64, &Envelope> = ours.iter().map(|event| (event.pos, event)).collect();
+            answer.differences.extend(
+                events
+                    .iter()
+                    .filter(|event| {
+                        ours.get(&event.pos).is_none_or(|ours| {
+                            ours.hash != event.hash || ours.event_id != event.event_id || ours.payload != event.payload
+                        })
+                    })
+                    .map(|event| format!("message {sequence} is not the journal's position {}", event.pos)),
+            );
             if answer.differences.len() >= TOLD {
                 break;
             }

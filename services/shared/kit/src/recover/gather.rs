@@ -49,24 +49,23 @@ pub async fn outside(
             Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => continue,
             Err(error) => return Err(failed(error.to_string())),
         };
-        let Ok(event) = headers::read(Some(&message.headers), &message.payload) else { continue };
-        if event.service != service {
-            continue;
-        }
-        if event.pos > head.last_pos {
-            known = 0;
-            positions.insert(event.pos);
-            outside.beyond.push(event);
-            continue;
-        }
-        let ours = store::hash_at(pool, event.pos).await.map_err(crate::corridor::unavailable)?;
-        // What an earlier epoch said there does not count any more.
-        match ours {
-            Some((epoch, hash)) if epoch == event.epoch && hash != event.hash => {
-                outside.differs_at = Some(outside.differs_at.map_or(event.pos, |pos| pos.min(event.pos)));
+        let Ok(events) = headers::read_all(Some(&message.headers), &message.payload) else { continue };
+        for event in events.into_iter().rev().filter(|event| event.service == service) {
+            if event.pos > head.last_pos {
                 known = 0;
+                positions.insert(event.pos);
+                outside.beyond.push(event);
+                continue;
             }
-            _ => known += 1,
+            let ours = store::hash_at(pool, event.pos).await.map_err(crate::corridor::unavailable)?;
+            // What an earlier epoch said there does not count any more.
+            match ours {
+                Some((epoch, hash)) if epoch == event.epoch && hash != event.hash => {
+                    outside.differs_at = Some(outside.differs_at.map_or(event.pos, |pos| pos.min(event.pos)));
+                    known = 0;
+                }
+                _ => known += 1,
+            }
         }
         let last = positions.last().copied().unwrap_or(head.last_pos);
         let whole = positions.len() as i64 == last - head.last_pos;

@@ -35,17 +35,15 @@ fn reason(refusal: &Refusal) -> &'static str {
 async fn restored_counter(house: &House, key: Uuid) -> (Started<Counter>, Uuid) {
     let counter = house.start(Counter).await;
     for _ in 0..10 {
-        counter.add(Uuid::now_v7(), key, 1).await.unwrap();
+        house.count_alone(&counter, Uuid::now_v7(), key).await;
     }
-    counter.high_water().await;
     counter.stop().await;
     let backup = house.back_up::<Counter>().await;
     let counter = house.start(Counter).await;
     let lost = Uuid::now_v7();
     for nth in 0..15 {
-        counter.add(if nth == 7 { lost } else { Uuid::now_v7() }, key, 1).await.unwrap();
+        house.count_alone(&counter, if nth == 7 { lost } else { Uuid::now_v7() }, key).await;
     }
-    counter.high_water().await;
     patiently(async || house.stream_messages().await == 26, "all are published").await;
     counter.stop().await;
     house.restore::<Counter>(&backup).await;
@@ -73,6 +71,30 @@ async fn a_restored_producer_is_brought_forward_from_its_stream() {
     assert_eq!(counter.add(Uuid::now_v7(), key, 1).await.unwrap(), 26);
     patiently(async || mirror.total(key).await == 26, "everything is heard once").await;
     assert_eq!(reason(&recover(&counter, false).await.unwrap_err()), "bus.not_rolled_back");
+}
+
+#[tokio::test]
+async fn what_travelled_in_packets_comes_back_from_them() {
+    let house = House::open().await;
+    let key = Uuid::now_v7();
+    let counter = house.start(Counter).await;
+    house.count_alone(&counter, Uuid::now_v7(), key).await;
+    counter.stop().await;
+    let backup = house.back_up::<Counter>().await;
+    let counter = house.start(Counter).await;
+    let counted = |_| counter.add(Uuid::now_v7(), key, 1);
+    for answer in futures::future::join_all((0..200).map(counted)).await {
+        answer.unwrap();
+    }
+    patiently(async || house.told().await == 202, "all are published").await;
+    assert!(house.positions().await.iter().any(|(_, positions)| positions.len() > 1));
+    counter.stop().await;
+    house.restore::<Counter>(&backup).await;
+    let counter = house.start(Counter).await;
+    assert_eq!(counter.mode().await, "rolled_back");
+    let done = recover(&counter, false).await.unwrap();
+    assert_eq!((done.imported, done.affected, done.last_pos), (200, 0, 202));
+    assert_eq!((counter.total(key).await, counter.verify_chain().await), (201, 202));
 }
 
 #[tokio::test]

@@ -215,6 +215,32 @@ impl House {
         }
     }
 
+    /// Counts one and waits until the stream has it: it travels in a message of its own.
+    pub async fn count_alone(&self, counter: &Started<Counter>, command_id: Uuid, key: Uuid) {
+        counter.add(command_id, key, 1).await.unwrap();
+        let pos = counter.high_water().await.last_pos;
+        patiently(async || self.told().await == pos, "it is published").await;
+    }
+
+    /// The last position the stream holds.
+    pub async fn told(&self) -> i64 {
+        let Ok(message) = self.stream().await.get_last_raw_message_by_subject("ev.counter.>").await else { return 0 };
+        kit::headers::read_all(Some(&message.headers), &message.payload).unwrap().last().unwrap().pos
+    }
+
+    /// The positions each message of the stream holds, by its sequence.
+    pub async fn positions(&self) -> Vec<(u64, Vec<i64>)> {
+        let mut stream = self.stream().await;
+        let last = stream.info().await.unwrap().state.last_sequence;
+        let mut positions = Vec::new();
+        for sequence in 1..=last {
+            let Ok(message) = stream.get_raw_message(sequence).await else { continue };
+            let events = kit::headers::read_all(Some(&message.headers), &message.payload).unwrap();
+            positions.push((sequence, events.iter().map(|event| event.pos).collect()));
+        }
+        positions
+    }
+
     pub async fn delete_messages(&self, sequences: &[u64]) {
         let stream = self.stream().await;
         for sequence in sequences {
@@ -229,7 +255,7 @@ impl House {
         let client = async_nats::connect(self.nats.url()).await.unwrap();
         let context = jetstream::new(client);
         for sequence in (1..=last).rev() {
-            let message = stream.get_raw_message(sequence).await.unwrap();
+            let Ok(message) = stream.get_raw_message(sequence).await else { continue };
             let mut headers = async_nats::HeaderMap::new();
             for (name, values) in message.headers.iter() {
                 if name.to_string() != "Nats-Msg-Id" {
