@@ -70,7 +70,9 @@ struct Seen {
 /// One look. What NATS says is acknowledged is read before the cursors, and cursors before heads: each only grows.
 async fn look(centre: &Centre, seen: &mut Seen) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
-    let mut acknowledged = acknowledged(centre).await.unwrap_or_default();
+    let told = acknowledged(centre).await;
+    let is_told = told.is_ok();
+    let mut acknowledged = told.unwrap_or_default();
     let mut cursors = Vec::new();
     for service in SERVICES {
         let mut store = PgConnection::connect(&centre.admin_url(&format!("xiezhi_{service}"))).await?;
@@ -81,10 +83,14 @@ async fn look(centre: &Centre, seen: &mut Seen) -> anyhow::Result<Vec<String>> {
         )
         .fetch_one(&mut store)
         .await?;
-        if seen.database.insert(service.to_owned(), database.clone()).is_none_or(|before| before != database) {
+        if seen.database.get(service).is_none_or(|before| *before != database) {
             let of_service = |pair: &Pair| pair.0 == service;
             seen.undone.extend(acknowledged.extract_if(|pair, _| of_service(pair)));
             seen.at.retain(|pair, _| !of_service(pair));
+            // Where NATS was away as well, the next look asks it what had been acknowledged.
+            if is_told {
+                seen.database.insert(service.to_owned(), database);
+            }
         }
         cursors.extend(rows);
         let early: Vec<(String,)> =

@@ -42,7 +42,7 @@ CREATE TABLE responsibility (
   open_orders int NOT NULL CHECK (open_orders >= 0),
   units jsonb NOT NULL CHECK (jsonb_typeof(units) = 'array'),
   asks jsonb CHECK (asks <> '{}'),
-  -- JSON as bytes: only the service reads it, and the database need not take it apart at each write.
+  -- Packed (kit::state): only the service reads it, and the database need not take it apart at each write.
   state bytea NOT NULL,
   CONSTRAINT responsibility_is_one CHECK (CASE stage
     WHEN 'determined' THEN determination_id IS NOT NULL AND ruling_id IS NULL AND consultation_id IS NULL
@@ -113,10 +113,12 @@ CREATE TABLE work_order (
   duty_text text NOT NULL CHECK (duty_text <> ''),
   due_at timestamptz NOT NULL,
   acknowledge_due_at timestamptz NOT NULL,
+  decide_due_at timestamptz CHECK ((decide_due_at IS NOT NULL) = (stage = 'objected')),
   round int NOT NULL CHECK (round >= 1),
-  -- JSON as bytes: only the service reads it, and the database need not take it apart at each write.
+  -- Packed (kit::state): only the service reads it, and the database need not take it apart at each write.
   state bytea NOT NULL
 );
+COMMENT ON COLUMN work_order.decide_due_at IS 'until when the centre decides the objection, while there is one';
 CREATE INDEX work_order_case ON work_order (case_id, id);
 CREATE INDEX work_order_unit ON work_order (unit, id);
 CREATE INDEX work_order_open ON work_order (case_id) WHERE stage IN ('dispatched', 'acknowledged', 'objected');
@@ -188,7 +190,7 @@ SELECT case_id, task, unit, reference, due_at FROM (
   UNION ALL
   SELECT case_id, 'order.complete', unit, id, due_at FROM work_order WHERE stage = 'acknowledged'
   UNION ALL
-  SELECT case_id, 'objection.decide', 'centre', id, (convert_from(state, 'UTF8')::jsonb #>> '{stage,decide_by,due_at}')::timestamptz
+  SELECT case_id, 'objection.decide', 'centre', id, decide_due_at
     FROM work_order WHERE stage = 'objected'
   UNION ALL
   SELECT r.case_id, 'case.complete', r.lead_unit, r.case_id, NULL

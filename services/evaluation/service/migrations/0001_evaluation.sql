@@ -3,7 +3,7 @@
 CREATE TABLE case_file (
   id uuid PRIMARY KEY,
   case_no text,
-  -- JSON as bytes: only the service reads it, and the database need not take it apart at each write.
+  -- Packed (kit::state): only the service reads it, and the database need not take it apart at each write.
   state bytea NOT NULL
 ) WITH (fillfactor = 60); -- what is heard next of a case finds room beside it, and no index hears of it
 

@@ -20,7 +20,7 @@ fn unreadable(table: &'static str, id: impl ToString, reason: impl ToString) -> 
 }
 
 fn read_file(id: Uuid, state: Vec<u8>) -> Result<CaseFile, StoreError> {
-    serde_json::from_slice(&state).map_err(|error| unreadable("case_file", id, error))
+    kit::state::unpack(&state).map_err(|error| unreadable("case_file", id, error))
 }
 
 fn number(table: &'static str, id: impl ToString, number: u32) -> Result<i32, StoreError> {
@@ -59,7 +59,7 @@ async fn flush_files(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     for (id, file) in unit.files.changed() {
         ids.push(id.uuid());
         numbers.push(file.ledger.case_no.clone());
-        states.push(serde_json::to_vec(file).map_err(|error| unreadable("case_file", id, error))?);
+        states.push(kit::state::pack(file).map_err(|error| unreadable("case_file", id, error))?);
     }
     if ids.is_empty() {
         return Ok(());

@@ -39,7 +39,7 @@ CREATE TABLE cases (
   head_id uuid REFERENCES cases,
   sealed_from text,
   open_task text CHECK (open_task IN ('intake.decide', 'intake.receipt')),
-  -- JSON as bytes: only the service reads it, and the database need not take it apart at each write.
+  -- Packed (kit::state): only the service reads it, and the database need not take it apart at each write.
   state bytea NOT NULL,
   CONSTRAINT case_number_once UNIQUE (number),
   CONSTRAINT tracking_code_once UNIQUE (tracking_code),

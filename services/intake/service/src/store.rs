@@ -12,7 +12,7 @@ use kit::service::StoreError;
 
 /// The state column as the domain's type.
 fn case_of(id: uuid::Uuid, state: Vec<u8>) -> Result<Case, StoreError> {
-    serde_json::from_slice(&state).map_err(|error| StoreError::Unreadable {
+    kit::state::unpack(&state).map_err(|error| StoreError::Unreadable {
         table: "cases",
         id: id.to_string(),
         reason: error.to_string(),

@@ -38,6 +38,7 @@ pub mod secret;
 pub mod server;
 pub mod service;
 pub mod settings;
+pub mod state;
 mod store;
 pub mod telemetry;
 pub mod texts;

@@ -7,7 +7,7 @@ CREATE TABLE case_file (
   town text,
   open bool NOT NULL,
   reply_round int NOT NULL CHECK (reply_round >= 0),
-  -- JSON as bytes: only the service reads it, and the database need not take it apart at each write.
+  -- Packed (kit::state): only the service reads it, and the database need not take it apart at each write.
   state bytea NOT NULL,
   CHECK (head_id <> id)
 ) WITH (fillfactor = 60); -- what is heard next of a case finds room beside it, and no index hears of it

@@ -29,7 +29,7 @@ fn unreadable(table: &'static str, id: impl ToString, reason: impl ToString) -> 
 }
 
 fn read_case(id: Uuid, state: Vec<u8>) -> Result<Case, StoreError> {
-    serde_json::from_slice(&state).map_err(|error| unreadable("case_file", id, error))
+    kit::state::unpack(&state).map_err(|error| unreadable("case_file", id, error))
 }
 
 /// Loads the cases of a batch; their heads are locked.
@@ -98,7 +98,7 @@ async fn flush_cases(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
         towns.push(town(case).map(String::from));
         open.push(case.ledger.is_open());
         replies.push(count("case_file", id, case.ledger.reply_round())?);
-        states.push(serde_json::to_vec(case).map_err(|error| unreadable("case_file", id, error))?);
+        states.push(kit::state::pack(case).map_err(|error| unreadable("case_file", id, error))?);
     }
     if ids.is_empty() {
         return Ok(());

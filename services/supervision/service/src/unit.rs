@@ -139,7 +139,8 @@ impl Unit {
 
     /// Keeps a case and the rows that follow from what changed in it.
     pub fn keep(&mut self, case: Case) {
-        let before = self.case(case.id);
+        let new = Case::new(case.id);
+        let before = self.cases.get(&case.id).unwrap_or(&new);
         for clock in &case.clocks {
             let known = before.clocks.iter().find(|other| other.round == clock.round && other.kind == clock.kind);
             if known != Some(clock) {
@@ -148,7 +149,7 @@ impl Unit {
         }
         for (id, order) in &case.supervision_orders {
             let row = order_row(&case, order);
-            let known = before.supervision_orders.get(id).map(|order| order_row(&before, order));
+            let known = before.supervision_orders.get(id).map(|order| order_row(before, order));
             if known.as_ref() != Some(&row) {
                 self.orders.put(*id, row);
             }
@@ -159,12 +160,12 @@ impl Unit {
                 .closings
                 .iter()
                 .find(|other| other.round == closing.round && other.attempt == closing.attempt)
-                .map(|closing| closing_row(&before, closing));
+                .map(|closing| closing_row(before, closing));
             if known.as_ref() != Some(&row) {
                 self.closings.put((case.id, closing.round, closing.attempt), row);
             }
         }
-        let known = knowers(&before);
+        let known = knowers(before);
         for unit in knowers(&case).difference(&known) {
             self.knowers.push((case.id, unit.clone()));
         }

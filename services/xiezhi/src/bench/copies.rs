@@ -45,6 +45,18 @@ struct Column {
     kind: String,
 }
 
+impl Column {
+    fn is_state(&self) -> bool {
+        self.kind == "bytea" && self.name == "state"
+    }
+}
+
+/// A state as the JSON it is, in which an id can be found and replaced. Services read it packed or not.
+fn unpacked(text: &str) -> anyhow::Result<String> {
+    let kept = hex::decode(text.trim_start_matches("\\x"))?;
+    Ok(format!("\\x{}", hex::encode(kit::state::plain(&kept)?)))
+}
+
 /// What is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
@@ -217,7 +229,14 @@ impl Rows {
         let select =
             format!("SELECT ARRAY[{}] FROM {} WHERE {}", texts.join(", "), belongings.table, belongings.of_case);
         let rows = sqlx::query(AssertSqlSafe(select)).bind(case_id).fetch_all(connection).await?;
-        let rows = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Vec<Option<String>>>, _>>()?;
+        let mut rows = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Vec<Option<String>>>, _>>()?;
+        for row in &mut rows {
+            for (column, value) in columns.iter().zip(row) {
+                if let (true, Some(text)) = (column.is_state(), value) {
+                    *text = unpacked(text)?;
+                }
+            }
+        }
         Ok(Self { table: belongings.table, columns, rows })
     }
 

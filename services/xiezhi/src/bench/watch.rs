@@ -15,7 +15,7 @@ use xiezhi_proto::bus::v1::ListCursorsRequest;
 /// After so long without any movement nothing more is expected.
 const STANDSTILL: Duration = Duration::from_secs(60);
 /// How often the journals' heads are compared with the cursors.
-const COMPARE: Duration = Duration::from_millis(100);
+const COMPARE: Duration = Duration::from_millis(250);
 
 /// The services that project what the others say: whoever asks how long a case takes asks about these.
 pub const PROJECTORS: [&str; 2] = ["supervision", "evaluation"];

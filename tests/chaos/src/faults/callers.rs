@@ -49,6 +49,8 @@ impl Thrower {
                 thrown += 1;
                 match self.people.call(CLERK, path, bytes).await? {
                     Ok(_) => odd.push(format!("{path} took it")),
+                    // The way to the door broke, as it does under another fault: nobody said anything.
+                    Err(status) if status.message() == "transport error" => {}
                     Err(status) if matches!(status.code(), Code::Unknown | Code::DataLoss) => {
                         odd.push(format!("{path}: {status:?}"))
                     }

@@ -3,7 +3,7 @@
 use assignment_domain::case::{Case, CaseStage, DecisionSource};
 use assignment_domain::file::CaseFile;
 use assignment_domain::list::{ItemKey, ListItem};
-use assignment_domain::order::WorkOrder;
+use assignment_domain::order::{OrderStage, WorkOrder};
 use jiff::civil::Date;
 use jiff_sqlx::{Timestamp, ToSqlx};
 use kit::service::{StoreError, Tx};
@@ -154,16 +154,24 @@ async fn orders(tx: &mut Tx, held: &[&Held]) -> Result<(), StoreError> {
     let cases: Vec<Uuid> = orders.iter().map(|order| order.case.uuid()).collect();
     let due: Vec<Timestamp> = orders.iter().map(|order| order.deadline.due_at.to_sqlx()).collect();
     let acknowledge: Vec<Timestamp> = orders.iter().map(|order| order.acknowledge_by.due_at.to_sqlx()).collect();
+    let decide: Vec<Option<Timestamp>> = orders
+        .iter()
+        .map(|order| match &order.stage {
+            OrderStage::Objected { decide_by, .. } => Some(decide_by.due_at.to_sqlx()),
+            _ => None,
+        })
+        .collect();
     let rounds: Vec<i32> = orders.iter().map(|order| i32::try_from(order.round).unwrap_or(i32::MAX)).collect();
     let states = orders.iter().map(|order| bytes("work_order", order.id, *order)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
         "INSERT INTO work_order
-           (id, case_id, unit, role, stage, person, post, duty_text, due_at, acknowledge_due_at, round, state)
+           (id, case_id, unit, role, stage, person, post, duty_text, due_at, acknowledge_due_at, decide_due_at, round, state)
          SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                              $9::timestamptz[], $10::timestamptz[], $11::int[], $12::bytea[])
+                              $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::int[], $13::bytea[])
          ON CONFLICT (id) DO UPDATE SET
            role = excluded.role, stage = excluded.stage, person = excluded.person, post = excluded.post,
-           due_at = excluded.due_at, acknowledge_due_at = excluded.acknowledge_due_at, state = excluded.state",
+           due_at = excluded.due_at, acknowledge_due_at = excluded.acknowledge_due_at,
+           decide_due_at = excluded.decide_due_at, state = excluded.state",
         &ids,
         &cases,
         &text(&|order| order.unit.to_string()),
@@ -174,6 +182,7 @@ async fn orders(tx: &mut Tx, held: &[&Held]) -> Result<(), StoreError> {
         &text(&|order| order.task.zh.clone()),
         &due as _,
         &acknowledge as _,
+        &decide as _,
         &rounds,
         &states,
     )

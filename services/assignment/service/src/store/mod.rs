@@ -32,12 +32,12 @@ fn stored<T: serde::de::DeserializeOwned>(
     id: impl ToString,
     state: &[u8],
 ) -> Result<T, StoreError> {
-    serde_json::from_slice(state).map_err(|error| unreadable(table, id, error))
+    kit::state::unpack(state).map_err(|error| unreadable(table, id, error))
 }
 
 /// A state as bytes.
 fn bytes<T: serde::Serialize>(table: &'static str, id: impl ToString, value: &T) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(value).map_err(|error| unreadable(table, id, error))
+    kit::state::pack(value).map_err(|error| unreadable(table, id, error))
 }
 
 /// A state as it is written.

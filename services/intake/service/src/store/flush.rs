@@ -85,7 +85,7 @@ async fn cases(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
             shared.push(case.id.uuid());
             units.push(unit.to_string());
         }
-        states.push(serde_json::to_vec(case).map_err(|error| unreadable(case, error))?);
+        states.push(kit::state::pack(case).map_err(|error| unreadable(case, error))?);
     }
     sqlx::query!(
         "INSERT INTO cases (id, number, tracking_code, stage, stage_since, round, region, object_type, matters, channel,
