@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::apply::{Applied, BATCH, Offer};
 use crate::envelope::Envelope;
+use crate::patience::Patience;
 
 /// How much may be held back at once, in bytes of bodies: some thousands of usual events, and few of the largest.
 const MOST_HELD: usize = 2 * 1024 * 1024;
@@ -69,8 +70,8 @@ impl Held {
 
     /// How many of the first events go now: up to the last with a sequel, and all that waited long enough. With it, how long the
     /// first of the others still waits.
-    fn ripe(&self, sequels: &HashSet<Uuid>, patience: Duration) -> (usize, Option<Duration>) {
-        let met = self.events.values().rposition(|(event, _)| sequels.contains(&event.key)).map_or(0, |nth| nth + 1);
+    fn ripe(&self, has_sequel: impl Fn(&Uuid) -> bool, patience: Duration) -> (usize, Option<Duration>) {
+        let met = self.events.values().rposition(|(event, _)| has_sequel(&event.key)).map_or(0, |nth| nth + 1);
         let late = self.events.values().take_while(|(_, came)| came.elapsed() >= patience).count();
         let ripe = met.max(late);
         let left = self.events.values().nth(ripe).map(|(_, came)| patience.saturating_sub(came.elapsed()));
@@ -213,7 +214,7 @@ impl Ears {
     }
 
     /// What would be taken now by one who has so much patience.
-    pub fn look(&self, patience: Duration) -> Look {
+    pub fn look(&self, patience: &Patience, crowd: bool) -> Look {
         let any_sequels = self.each.iter().any(|ear| ear.is_sequel);
         let sequels: HashSet<Uuid> = self.each.iter().filter(|ear| ear.is_sequel).flat_map(|ear| ear.keys()).collect();
         let mut look = Look::default();
@@ -222,7 +223,10 @@ impl Ears {
             let (ripe, wait) = match () {
                 () if !held.news => (0, None),
                 () if ear.is_sequel || !any_sequels => (held.len(), None),
-                () => held.ripe(&sequels, patience),
+                () => {
+                    let has_sequel = |key: &Uuid| sequels.contains(key) || patience.has_sequel(key);
+                    held.ripe(has_sequel, patience.lasts(crowd))
+                }
             };
             look.ripe.push(ripe);
             look.count += ripe;
@@ -251,12 +255,11 @@ impl Ears {
         ripe.map(|(ear, ripe)| (ear, Offer { producer: ear.producer, events: ear.held().offer(*ripe) })).unzip()
     }
 
-    /// Keys of which only the first part is offered, and keys of sequels.
-    pub fn apart(&self, offers: &[Offer]) -> (Vec<Uuid>, Vec<Uuid>) {
+    /// The keys of first events and of sequels among what is offered.
+    pub fn apart(&self, offers: &[Offer]) -> (HashSet<Uuid>, HashSet<Uuid>) {
         let is_sequel = |offer: &&Offer| self.each.iter().any(|ear| ear.is_sequel && ear.producer == offer.producer);
         let keys = |offer: &Offer| offer.events.iter().map(|event| event.key).collect::<Vec<Uuid>>();
-        let sequels: HashSet<Uuid> = offers.iter().filter(is_sequel).flat_map(keys).collect();
-        let first = offers.iter().filter(|offer| !is_sequel(offer)).flat_map(keys);
-        (first.filter(|key| !sequels.contains(key)).collect(), sequels.iter().copied().collect())
+        let first = offers.iter().filter(|offer| !is_sequel(offer)).flat_map(keys).collect();
+        (first, offers.iter().filter(is_sequel).flat_map(keys).collect())
     }
 }

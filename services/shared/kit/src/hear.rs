@@ -50,7 +50,7 @@ impl<S: Service> Corridor<S> {
         let mut since: Option<Instant> = None;
         while !stop.is_cancelled() {
             let crowd = ears.len() > FEW;
-            let look = ears.look(patience.lasts(crowd));
+            let look = ears.look(&patience, crowd);
             let pause = if look.count == 0 {
                 since = None;
                 look.wait.unwrap_or(NOTHING_COMES)
@@ -86,8 +86,8 @@ impl<S: Service> Corridor<S> {
     /// One transaction over what is ripe; answers with how much was applied.
     async fn hear_once(&self, ears: &Ears, look: &Look, patience: &mut Patience) -> usize {
         let (heard, offers) = ears.offers(look);
-        let (let_go, sequels) = ears.apart(&offers);
-        patience.note(&let_go, &sequels);
+        let (first, sequels) = ears.apart(&offers);
+        patience.note(&first, &sequels);
         let mut count = 0;
         let mut failed = false;
         for (ear, (offer, applied)) in heard.into_iter().zip(offers.iter().zip(self.apply_together(&offers).await)) {

@@ -10,7 +10,7 @@ const QUIET: Duration = Duration::from_millis(15);
 /// The shortest under load.
 const SHORTEST: Duration = Duration::from_millis(50);
 /// The longest: whoever makes the sequels is far behind.
-const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(5);
 /// So many keys that were let go without their sequel are remembered.
 const REMEMBERED: usize = 4096;
 
@@ -18,13 +18,39 @@ const REMEMBERED: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Patience {
     under_load: Duration,
-    let_go: VecDeque<Uuid>,
+    /// Keys whose event was let go before its sequel came.
+    let_go: Keys,
+    /// Keys whose sequel was applied first: what is still to come of them waits for nothing.
+    early: Keys,
+}
+
+/// The last so many keys.
+#[derive(Debug, Default)]
+struct Keys {
+    order: VecDeque<Uuid>,
     known: HashSet<Uuid>,
+}
+
+impl Keys {
+    fn remember(&mut self, key: Uuid) {
+        if self.known.insert(key) {
+            self.order.push_back(key);
+        }
+        while self.order.len() > REMEMBERED {
+            if let Some(oldest) = self.order.pop_front() {
+                self.known.remove(&oldest);
+            }
+        }
+    }
+
+    fn forget(&mut self, key: &Uuid) -> bool {
+        self.known.remove(key)
+    }
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { under_load: SHORTEST, let_go: VecDeque::new(), known: HashSet::new() }
+        Self { under_load: SHORTEST, let_go: Keys::default(), early: Keys::default() }
     }
 }
 
@@ -34,23 +60,31 @@ impl Patience {
         if crowd { self.under_load } else { QUIET }
     }
 
-    /// What was just applied: keys whose event was let go without a sequel, and keys of sequels.
-    pub fn note(&mut self, let_go: &[Uuid], sequels: &[Uuid]) {
-        let regretted = sequels.iter().filter(|key| self.known.remove(*key)).count();
+    /// True of a key whose sequel is there already.
+    pub fn has_sequel(&self, key: &Uuid) -> bool {
+        self.early.known.contains(key)
+    }
+
+    /// What was just applied: the keys of first events and of sequels.
+    pub fn note(&mut self, first: &HashSet<Uuid>, sequels: &HashSet<Uuid>) {
+        let mut regretted = 0;
+        for key in sequels.difference(first) {
+            match self.let_go.forget(key) {
+                true => regretted += 1,
+                false => self.early.remember(*key),
+            }
+        }
+        let mut alone = 0;
+        for key in first.difference(sequels) {
+            if !self.early.forget(key) {
+                alone += 1;
+                self.let_go.remember(*key);
+            }
+        }
         if regretted * 2 > sequels.len() {
             self.under_load = (self.under_load * 2).min(LONGEST);
-        } else if !let_go.is_empty() && regretted == 0 {
+        } else if alone > 0 && regretted == 0 {
             self.under_load = (self.under_load / 2).max(SHORTEST);
-        }
-        for key in let_go {
-            if self.known.insert(*key) {
-                self.let_go.push_back(*key);
-            }
-        }
-        while self.let_go.len() > REMEMBERED {
-            if let Some(oldest) = self.let_go.pop_front() {
-                self.known.remove(&oldest);
-            }
         }
     }
 }
@@ -59,21 +93,25 @@ impl Patience {
 mod tests {
     use super::*;
 
-    fn keys(range: std::ops::Range<u128>) -> Vec<Uuid> {
+    fn keys(range: std::ops::Range<u128>) -> HashSet<Uuid> {
         range.map(Uuid::from_u128).collect()
+    }
+
+    fn none() -> HashSet<Uuid> {
+        HashSet::new()
     }
 
     #[test]
     fn it_grows_while_sequels_come_too_late_and_shrinks_where_none_come() {
         let mut patience = Patience::default();
-        for round in 0..20 {
+        for round in 0..20_u128 {
             patience.note(&keys(round * 10..round * 10 + 10), &keys(round.saturating_sub(1) * 10..round * 10));
         }
         assert_eq!(patience.lasts(true), LONGEST);
         // Quiet times do not learn from it.
         assert_eq!(patience.lasts(false), QUIET);
         for round in 100..120 {
-            patience.note(&keys(round * 10..round * 10 + 10), &[]);
+            patience.note(&keys(round * 10..round * 10 + 10), &none());
         }
         assert_eq!(patience.lasts(true), SHORTEST);
     }
@@ -82,8 +120,19 @@ mod tests {
     fn what_others_say_of_old_cases_teaches_nothing() {
         let mut patience = Patience::default();
         for _ in 0..20 {
-            patience.note(&[], &keys(0..50));
+            patience.note(&none(), &keys(0..50));
         }
+        assert_eq!(patience.lasts(true), SHORTEST);
+    }
+
+    #[test]
+    fn what_comes_after_its_sequel_waits_for_nothing_and_teaches_nothing() {
+        let mut patience = Patience::default();
+        patience.note(&none(), &keys(0..50));
+        assert!(patience.has_sequel(&Uuid::from_u128(7)));
+        patience.note(&keys(0..50), &none());
+        assert!(!patience.has_sequel(&Uuid::from_u128(7)));
+        patience.note(&none(), &keys(0..50));
         assert_eq!(patience.lasts(true), SHORTEST);
     }
 
@@ -91,8 +140,10 @@ mod tests {
     fn it_remembers_so_many_and_no_more() {
         let mut patience = Patience::default();
         for round in 0..100 {
-            patience.note(&keys(round * 100..round * 100 + 100), &[]);
+            patience.note(&keys(round * 100..round * 100 + 100), &keys(50_000 + round * 100..50_100 + round * 100));
         }
-        assert!(patience.known.len() <= REMEMBERED && patience.let_go.len() <= REMEMBERED);
+        for keys in [&patience.let_go, &patience.early] {
+            assert!(keys.known.len() <= REMEMBERED && keys.order.len() <= REMEMBERED);
+        }
     }
 }
