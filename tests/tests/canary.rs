@@ -175,7 +175,8 @@ async fn no_canary_leaves_the_vault() {
         );
     }
     assert!(messages.iter().any(|(_, bytes)| has(bytes, number.as_bytes())), "no message names the case");
-    assert!(messages.len() > people.len(), "only {} messages", messages.len());
+    let told: usize = messages.iter().map(|(_, bytes)| bytes.len()).sum();
+    assert!(told > people.len() * 500, "only {told} bytes of messages");
     assert!(files.iter().any(|(_, bytes)| has(bytes, number.as_bytes())), "no file names the case");
     assert!(!collector.raw().is_empty() && house.logs().lines().count() > 50, "traces or log are empty");
     assert!(searched > 20_000_000, "only {searched} bytes were searched");

@@ -314,14 +314,16 @@ impl<S: Service> Corridor<S> {
             .get_or_insert_with(|| Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone()));
         cx.begin(cause);
         mark(unit);
-        let span = tracing::info_span!("consume", otel.name = %format!("{} hears {}", S::NAME, first.type_name));
-        telemetry::adopt(&span, first.traceparent.as_deref());
-        let decided = span.in_scope(|| {
-            said.iter().try_for_each(|fact| {
-                cx.go_on(Arc::clone(fact));
-                unpanicked(|| self.inner.service.on_event(unit, cx, fact))
-                    .unwrap_or_else(|panic| Err(Failed::Broken(panic)))
-            })
+        let decided = said.iter().try_for_each(|fact| {
+            let span = match telemetry::exports() {
+                true => tracing::info_span!("consume", otel.name = %format!("{} hears {}", S::NAME, fact.type_name)),
+                false => tracing::Span::none(),
+            };
+            telemetry::adopt(&span, fact.traceparent.as_deref().filter(|_| !span.is_none()));
+            let _entered = span.enter();
+            cx.go_on(Arc::clone(fact));
+            unpanicked(|| self.inner.service.on_event(unit, cx, fact))
+                .unwrap_or_else(|panic| Err(Failed::Broken(panic)))
         });
         if decided.is_err() {
             rollback(unit);

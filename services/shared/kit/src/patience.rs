@@ -27,17 +27,17 @@ pub(crate) struct Patience {
 /// The last so many keys.
 #[derive(Debug, Default)]
 struct Keys {
-    order: VecDeque<Uuid>,
+    by_age: VecDeque<Uuid>,
     known: HashSet<Uuid>,
 }
 
 impl Keys {
     fn remember(&mut self, key: Uuid) {
         if self.known.insert(key) {
-            self.order.push_back(key);
+            self.by_age.push_back(key);
         }
-        while self.order.len() > REMEMBERED {
-            if let Some(oldest) = self.order.pop_front() {
+        while self.by_age.len() > REMEMBERED {
+            if let Some(oldest) = self.by_age.pop_front() {
                 self.known.remove(&oldest);
             }
         }
@@ -143,7 +143,7 @@ mod tests {
             patience.note(&keys(round * 100..round * 100 + 100), &keys(50_000 + round * 100..50_100 + round * 100));
         }
         for keys in [&patience.let_go, &patience.early] {
-            assert!(keys.known.len() <= REMEMBERED && keys.order.len() <= REMEMBERED);
+            assert!(keys.known.len() <= REMEMBERED && keys.by_age.len() <= REMEMBERED);
         }
     }
 }

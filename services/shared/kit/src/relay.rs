@@ -289,7 +289,7 @@ impl<S: Service> Relay<S> {
         for rows in packet::cut(batch) {
             let Some((subject, headers, payload)) = headers::message(rows, &self.region) else { continue };
             let span = match rows {
-                [event] => {
+                [event] if telemetry::exports() => {
                     let span = tracing::info_span!("relay", event = %event.type_name);
                     telemetry::adopt(&span, event.traceparent.as_deref());
                     span

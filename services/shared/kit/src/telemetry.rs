@@ -1,6 +1,7 @@
 //! What is seen of us while we run: log lines, spans, and the trace context that crosses every border.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::global;
@@ -44,6 +45,14 @@ impl TelemetryOptions {
             std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok().filter(|endpoint| !endpoint.trim().is_empty());
         Self { name: name.into(), otlp_endpoint, json }
     }
+}
+
+/// Whether spans of this process go anywhere.
+static EXPORTS: AtomicBool = AtomicBool::new(false);
+
+/// False where nobody collects spans: then none need be made for what is done thousands of times a second.
+pub(crate) fn exports() -> bool {
+    EXPORTS.load(Ordering::Relaxed)
 }
 
 /// Why telemetry could not be started.
@@ -106,6 +115,7 @@ pub fn init(options: &TelemetryOptions) -> Result<TelemetryGuard, TelemetryError
     let spans = provider
         .as_ref()
         .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("xiezhi")).with_filter(own_spans()));
+    EXPORTS.store(provider.is_some(), Ordering::Relaxed);
     tracing_subscriber::registry().with(spans).with(lines.with_filter(filter)).try_init()?;
     Ok(TelemetryGuard { provider })
 }

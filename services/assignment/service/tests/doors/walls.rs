@@ -58,7 +58,7 @@ async fn the_wall_stands_where_the_service_s_own_role_owns_the_tables_and_is_no_
     // Each of two units has a case of its own, with one row in every table.
     for (unit, id) in [("ZF", Uuid::from_u128(1)), ("GA", Uuid::from_u128(2))] {
         for insert in [
-            "INSERT INTO work_order VALUES ($1, $1, $2, 'lead', 'dispatched', 'p', 'p', 'd', now(), now(), 1, '{}')",
+            "INSERT INTO work_order VALUES ($1, $1, $2, 'lead', 'dispatched', 'p', 'p', 'd', now(), now(), NULL, 1, '{}')",
             "INSERT INTO consultation VALUES ($1, $1, 'open', jsonb_build_object('asked', jsonb_build_array($2), 'positions', '{}'::jsonb))",
             "INSERT INTO responsibility VALUES ($1, '', 'consulting', 1, 0, NULL, NULL, $1, NULLIF($2, ''), 1, jsonb_build_array($2), NULL, '{}')",
             "INSERT INTO determination SELECT $1, $1, 'gap', 1, decode(repeat('00', 32), 'hex'), now() WHERE $2 <> ''",
