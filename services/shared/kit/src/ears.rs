@@ -115,6 +115,8 @@ pub(crate) struct Ear {
     pub producer: &'static str,
     /// What it says of a case usually follows soon on what another said.
     is_sequel: bool,
+    /// What it says waits for a sequel.
+    waits: bool,
     held: Mutex<Held>,
     /// Rung after each transaction over this producer.
     pub settled: Notify,
@@ -196,16 +198,20 @@ impl Ears {
     /// Nothing was heard yet.
     pub fn of(producers: &[&'static str], sequels: &[&'static str]) -> Self {
         let arrived = Arc::new(Notify::new());
-        let ear = |producer: &&'static str| {
+        // Who is listed before a sequel is whom it follows on.
+        let last = producers.iter().rposition(|producer| sequels.contains(producer)).unwrap_or(0);
+        let ear = |(place, producer): (usize, &&'static str)| {
+            let is_sequel = sequels.contains(producer);
             Arc::new(Ear {
                 producer,
-                is_sequel: sequels.contains(producer),
+                is_sequel,
+                waits: !is_sequel && place < last,
                 held: Mutex::default(),
                 settled: Notify::new(),
                 arrived: Arc::clone(&arrived),
             })
         };
-        Self { each: producers.iter().map(ear).collect(), arrived }
+        Self { each: producers.iter().enumerate().map(ear).collect(), arrived }
     }
 
     /// How many events are held.
@@ -215,19 +221,20 @@ impl Ears {
 
     /// What would be taken now by one who has so much patience.
     pub fn look(&self, patience: &Patience, crowd: bool) -> Look {
-        let any_sequels = self.each.iter().any(|ear| ear.is_sequel);
         let sequels: HashSet<Uuid> = self.each.iter().filter(|ear| ear.is_sequel).flat_map(|ear| ear.keys()).collect();
         let mut look = Look::default();
         for ear in &self.each {
             let held = ear.held();
             let (ripe, wait) = match () {
                 () if !held.news => (0, None),
-                () if ear.is_sequel || !any_sequels => (held.len(), None),
+                () if !ear.waits => (held.len(), None),
                 () => {
                     let has_sequel = |key: &Uuid| sequels.contains(key) || patience.has_sequel(key);
                     held.ripe(has_sequel, patience.lasts(crowd))
                 }
             };
+            // What one transaction takes; of more than that it would not be known what was met by its sequel.
+            let ripe = ripe.min(BATCH);
             look.ripe.push(ripe);
             look.count += ripe;
             look.full |= ripe >= BATCH;
@@ -257,9 +264,28 @@ impl Ears {
 
     /// The keys of first events and of sequels among what is offered.
     pub fn apart(&self, offers: &[Offer]) -> (HashSet<Uuid>, HashSet<Uuid>) {
-        let is_sequel = |offer: &&Offer| self.each.iter().any(|ear| ear.is_sequel && ear.producer == offer.producer);
-        let keys = |offer: &Offer| offer.events.iter().map(|event| event.key).collect::<Vec<Uuid>>();
-        let first = offers.iter().filter(|offer| !is_sequel(offer)).flat_map(keys).collect();
-        (first, offers.iter().filter(is_sequel).flat_map(keys).collect())
+        let of = |wanted: fn(&Ear) -> bool| {
+            let ears = self.each.iter().filter(move |ear| wanted(ear));
+            let offers = ears.filter_map(|ear| offers.iter().find(|offer| offer.producer == ear.producer));
+            offers.flat_map(|offer| offer.events.iter().map(|event| event.key)).collect()
+        };
+        (of(|ear| ear.waits), of(|ear| ear.is_sequel))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_listed_before_a_sequel_waits() {
+        let roles = |producers: &[&'static str], sequels: &[&'static str]| -> Vec<(bool, bool)> {
+            Ears::of(producers, sequels).each.iter().map(|ear| (ear.waits, ear.is_sequel)).collect()
+        };
+        let (waits, sequel, neither) = ((true, false), (false, true), (false, false));
+        assert_eq!(roles(&["a", "b", "c"], &["b"]), [waits, sequel, neither]);
+        assert_eq!(roles(&["a", "b", "c"], &["c"]), [waits, waits, sequel]);
+        assert_eq!(roles(&["a", "b"], &[]), [neither, neither]);
+        assert_eq!(roles(&[], &[]), []);
     }
 }

@@ -120,8 +120,8 @@ pub trait Service: Send + Sync + 'static {
     const NAME: &'static str;
     /// The services whose events it hears.
     const HEARS: &'static [&'static str];
-    /// Those of them whose word about a case usually follows soon on what another of them said of it. For a moment the first
-    /// waits for the second, so that the case is written once.
+    /// Those of them whose word about a case usually follows soon on what one that is listed before them said of it. For a moment
+    /// the first waits for the second, so that the case is written once.
     const SEQUELS: &'static [&'static str] = &[];
     /// What a batch loads and changes.
     type Unit: Unit;
