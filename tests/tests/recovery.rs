@@ -69,12 +69,19 @@ async fn until_mode(desk: &Desk<'_>, service: &str, wanted: &str) {
     }
 }
 
-/// The doctor finds nothing wrong, unless it is this machine's own disk, which the centre cannot help.
+/// The doctor finds nothing wrong, and says so; unless it is this machine's own disk, which the centre cannot help.
 async fn nothing_is_wrong(house: &House) {
     let said = run_json(house, &["doctor"]).await;
     let findings = said["findings"].as_array().unwrap_or_else(|| panic!("{said}"));
-    let wrong = |finding: &&Value| finding["wrong"] == true && finding["finding"] != "disk_low";
-    assert!(findings.iter().find(wrong).is_none(), "{said}");
+    let wrong: Vec<&Value> = findings.iter().filter(|finding| finding["wrong"] == true).collect();
+    if wrong.iter().all(|finding| finding["finding"] == "disk_low") && !wrong.is_empty() {
+        println!("this machine's disk is nearly full: {said}");
+        return;
+    }
+    assert!(wrong.is_empty() && said["well"] == true, "{said}");
+    let doctor = house.run(&["doctor", "--lang", "en"]).await.unwrap();
+    assert_eq!(doctor.code, Some(0), "{doctor:?}");
+    assert!(doctor.stdout.contains("all is well"), "{}", doctor.stdout);
 }
 
 async fn run_json(house: &House, arguments: &[&str]) -> Value {

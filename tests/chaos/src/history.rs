@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -173,6 +173,12 @@ impl History {
     #[must_use]
     pub fn done(&self) -> Vec<(Command, Vec<u8>)> {
         self.done_where(false)
+    }
+
+    /// How long ago a command was answered.
+    #[must_use]
+    pub fn age(&self, command_id: Uuid) -> Option<Duration> {
+        self.known().done.iter().find(|done| done.command.command_id == command_id).map(|done| done.at.elapsed())
     }
 
     /// Commands that were answered while a database was younger than the one its service has now: their answers are lost with

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -10,7 +11,7 @@ use crate::corridor::{Corridor, Left, Opened, Stopped, mark, rollback, union, un
 use crate::envelope::Envelope;
 use crate::parked::{self, ParkedRow};
 use crate::service::{Failed, Keys, Service, Tx};
-use crate::store::Moment;
+use crate::store::{self, Locked, Moment};
 use crate::{inbox, metrics, telemetry};
 
 /// How many events one transaction takes at most.
@@ -36,6 +37,8 @@ pub(crate) struct Applied {
     pub behind_gap: Vec<Arc<Envelope>>,
     /// True where something is missing before them.
     pub gap: bool,
+    /// How long ago the first of what was applied had been written down.
+    pub lag: Duration,
     /// True where the producer's events contradict each other: only a person can say which journal is right.
     pub diverged: bool,
 }
@@ -79,7 +82,6 @@ impl Turn {
         let mut sorted = inbox::sort(cursor.epoch, cursor.pos, offer.events.clone());
         turn.applied.gap = sorted.gap_at.is_some();
         let rest = sorted.next.split_off(limit.min(sorted.next.len()));
-        let mut rest = rest.into_iter().chain(sorted.behind_gap);
         for event in sorted.next {
             // What a bad disk or a forger changed in the stream does not chain: it counts as missing.
             if event.chained_hash(&turn.hash).as_slice() != event.hash {
@@ -91,7 +93,7 @@ impl Turn {
             (turn.applied.epoch, turn.applied.pos) = (event.epoch, event.pos);
             turn.next.push(event);
         }
-        turn.applied.behind_gap = rest.by_ref().collect();
+        turn.applied.behind_gap = rest.into_iter().chain(sorted.behind_gap).collect();
         turn
     }
 }
@@ -205,6 +207,10 @@ impl<S: Service> Corridor<S> {
         if turns.iter().all(|turn| turn.next.is_empty()) {
             return Ok((turns.into_iter().map(|turn| turn.applied).collect(), None));
         }
+        for turn in &mut turns {
+            let oldest = turn.next.first().map(|event| moment.now.duration_since(event.recorded_at));
+            turn.applied.lag = oldest.and_then(|lag| lag.try_into().ok()).unwrap_or_default();
+        }
         let opened = self.open_at(tx, moment).await?;
         let left = self.decide_events(tx, &turns, &opened, park).await?;
         #[cfg(feature = "mutants")]
@@ -254,7 +260,7 @@ impl<S: Service> Corridor<S> {
         let mut wide = keys;
         self.inner.service.widen(tx, &mut wide).await?;
         let fenced = self.fenced(tx, opened.moment, &all).await?;
-        let (heads, mut waiting) = parked::lock_heads_and_look(tx, S::NAME, &wide.heads, &all).await?;
+        let Locked { heads, mut waiting } = store::lock_heads(tx, S::NAME, &wide.heads, &all).await?;
         self.still_wide(tx, &wide).await?;
         let mut unit = self.inner.service.load(tx, &wide).await?;
         let mut context: Option<Context<S::Rules>> = None;
@@ -315,11 +321,10 @@ impl<S: Service> Corridor<S> {
         cx.begin(cause);
         mark(unit);
         let decided = said.iter().try_for_each(|fact| {
-            let span = match telemetry::exports() {
-                true => tracing::info_span!("consume", otel.name = %format!("{} hears {}", S::NAME, fact.type_name)),
-                false => tracing::Span::none(),
-            };
-            telemetry::adopt(&span, fact.traceparent.as_deref().filter(|_| !span.is_none()));
+            let span = telemetry::followed(
+                fact.traceparent.as_deref(),
+                || tracing::info_span!("consume", otel.name = %format!("{} hears {}", S::NAME, fact.type_name)),
+            );
             let _entered = span.enter();
             cx.go_on(Arc::clone(fact));
             unpanicked(|| self.inner.service.on_event(unit, cx, fact))

@@ -360,7 +360,7 @@ impl<S: Service> Corridor<S> {
     ) -> Result<(BTreeMap<Uuid, i64>, S::Unit), Stopped> {
         let mut keys = keys.clone();
         self.inner.service.widen(tx, &mut keys).await?;
-        let heads = store::lock_heads(tx, &keys.heads).await?;
+        let heads = store::lock_heads(tx, S::NAME, &keys.heads, &BTreeSet::new()).await?.heads;
         self.still_wide(tx, &keys).await?;
         let unit = self.inner.service.load(tx, &keys).await?;
         Ok((heads, unit))

@@ -35,8 +35,9 @@ pub(crate) struct Held {
 impl Held {
     /// Keeps the events of a message until they are applied. Nothing is acknowledged before the last of them is.
     fn keep(&mut self, events: Vec<Envelope>, acker: Acker) {
-        let Some(last) = events.last() else { return };
-        self.ackers.insert((last.epoch, last.pos), acker);
+        // In whatever order they stand in it.
+        let Some(last) = events.iter().map(|event| (event.epoch, event.pos)).max() else { return };
+        self.ackers.insert(last, acker);
         let may_be_much =
             events.iter().any(|event| event.payload.len() > LARGE) || self.events.len() + events.len() > 2 * BATCH;
         let now = Instant::now();

@@ -28,15 +28,18 @@ const CALLERS_FOR_ONE: usize = 2;
 const MOST_FOR_CALLERS: u32 = 16;
 /// Nor longer than this: what waits becomes cheaper with its number, but not for ever.
 const LONGEST_FOR_CALLERS: Duration = Duration::from_secs(2);
+/// What has waited so long waits for no caller any more: a work order and its deadline are somebody's, too.
+const MOST_LAG: Duration = Duration::from_secs(30);
 
 /// How long to rest after a transaction: until the second moment, but once a whole batch is there only until the first.
 ///
 /// An event that comes alone is taken at once. Under load a transaction for many costs little more than one for few, so many are
 /// gathered; and while callers wait for an answer, the machine is theirs first.
-fn rests(applied: usize, took: Duration, callers: usize) -> (Duration, Duration) {
+fn rests(applied: usize, lag: Duration, took: Duration, callers: usize) -> (Duration, Duration) {
     if applied < FEW {
         return Default::default();
     }
+    let callers = if lag < MOST_LAG { callers } else { 0 };
     let for_callers = took * u32::try_from(callers / CALLERS_FOR_ONE).unwrap_or(u32::MAX).min(MOST_FOR_CALLERS);
     let for_callers = for_callers.min(LONGEST_FOR_CALLERS);
     (for_callers, for_callers.max((GATHER + took * 2).min(LONGEST_REST)))
@@ -71,8 +74,8 @@ impl<S: Service> Corridor<S> {
             }
             since = None;
             let began = Instant::now();
-            let applied = self.hear_once(&ears, &look, &mut patience).await;
-            let (least, most) = rests(applied, began.elapsed(), callers_waiting());
+            let (applied, lag) = self.hear_once(&ears, &look, &mut patience).await;
+            let (least, most) = rests(applied, lag, began.elapsed(), callers_waiting());
             rest_until = (Instant::now() + least, Instant::now() + most);
         }
     }
@@ -83,17 +86,18 @@ impl<S: Service> Corridor<S> {
         ears.few(FEW).is_none_or(|held| held.iter().any(concerns))
     }
 
-    /// One transaction over what is ripe; answers with how much was applied.
-    async fn hear_once(&self, ears: &Ears, look: &Look, patience: &mut Patience) -> usize {
+    /// One transaction over what is ripe; answers with how much was applied, and how long the first of it had waited.
+    async fn hear_once(&self, ears: &Ears, look: &Look, patience: &mut Patience) -> (usize, Duration) {
         let (heard, offers) = ears.offers(look);
         let (first, sequels) = ears.apart(&offers);
         patience.note(&first, &sequels);
-        let mut count = 0;
+        let (mut count, mut lag) = (0, Duration::ZERO);
         let mut failed = false;
         for (ear, (offer, applied)) in heard.into_iter().zip(offers.iter().zip(self.apply_together(&offers).await)) {
             match applied {
                 Ok(applied) => {
                     count += offer.events.len().saturating_sub(applied.behind_gap.len());
+                    lag = lag.max(applied.lag);
                     // After the commit, the last for all before it. Where it is lost, or took along what waits behind a gap, a
                     // repeat is recognised by its position and what is missing is read from the journal.
                     if let Some(last) = ear.settle(&applied) {
@@ -112,6 +116,27 @@ impl<S: Service> Corridor<S> {
         if failed {
             tokio::time::sleep(Duration::from_millis(50 + u64::from(rand::random::<u8>()))).await;
         }
-        count
+        (count, lag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOOK: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn an_event_alone_is_followed_by_no_rest_and_a_crowd_by_a_short_one() {
+        assert_eq!(rests(1, Duration::ZERO, TOOK, 32), (Duration::ZERO, Duration::ZERO));
+        assert_eq!(rests(100, Duration::ZERO, TOOK, 0), (Duration::ZERO, GATHER + TOOK * 2));
+    }
+
+    #[test]
+    fn callers_come_first_but_not_for_ever() {
+        assert_eq!(rests(100, Duration::ZERO, TOOK, 16).0, TOOK * 8);
+        assert_eq!(rests(100, Duration::ZERO, TOOK, 1_000), (TOOK * 16, TOOK * 16));
+        assert_eq!(rests(100, Duration::ZERO, TOOK * 10, 1_000).0, LONGEST_FOR_CALLERS);
+        assert_eq!(rests(100, MOST_LAG, TOOK, 1_000), rests(100, Duration::ZERO, TOOK, 0));
     }
 }

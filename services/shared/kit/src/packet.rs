@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use prost::Message;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
 use uuid::Uuid;
 use xiezhi_proto::bus::v1 as wire;
 
@@ -10,6 +11,8 @@ use crate::envelope::{Envelope, NotAnEvent};
 
 /// The protobuf name of several rows.
 pub(crate) const ROWS: &str = "xiezhi.bus.v1.Rows";
+/// Where they stand in it.
+const ROWS_TAG: u32 = 3;
 /// Fewer rows than this travel alone: whoever looks into a quiet stream finds one event in each message.
 const FEW: usize = 8;
 /// So many rows are packed at most,
@@ -72,7 +75,12 @@ pub(crate) fn pack(rows: &[Envelope]) -> Bytes {
 
 /// Reads what was packed. Whether the rows are the journal's own is for the hash to say.
 pub(crate) fn unpack(bytes: &[u8]) -> Result<Vec<Envelope>, NotAnEvent> {
-    let rows = wire::Rows::decode(bytes).map_err(|error| NotAnEvent(error.to_string()))?;
+    let broken = |error: prost::DecodeError| NotAnEvent(error.to_string());
+    // Counted before they are read: an empty row is two bytes in a message and some hundreds in memory.
+    if count_rows(bytes).map_err(broken)? > MOST {
+        return Err(NotAnEvent(format!("a packet of more than {MOST} rows")));
+    }
+    let rows = wire::Rows::decode(bytes).map_err(broken)?;
     let bad = |what: &str| NotAnEvent(format!("{what} of a packed row of {}", rows.service));
     let id = |what: &str, bytes: &Bytes| Uuid::from_slice(bytes).map_err(|_| bad(what));
     let maybe = |what: &str, bytes: &Bytes| if bytes.is_empty() { Ok(None) } else { id(what, bytes).map(Some) };
@@ -103,6 +111,16 @@ pub(crate) fn unpack(bytes: &[u8]) -> Result<Vec<Envelope>, NotAnEvent> {
             })
         })
         .collect()
+}
+
+fn count_rows(mut bytes: &[u8]) -> Result<usize, prost::DecodeError> {
+    let mut rows = 0;
+    while !bytes.is_empty() {
+        let (tag, kind) = decode_key(&mut bytes)?;
+        rows += usize::from(tag == ROWS_TAG);
+        skip_field(kind, tag, &mut bytes, DecodeContext::default())?;
+    }
+    Ok(rows)
 }
 
 #[cfg(test)]
@@ -167,5 +185,13 @@ mod tests {
         assert!(unpack(&[]).is_err());
         let rows = wire::Rows { rows: vec![wire::Row::default()], ..wire::Rows::default() };
         assert!(unpack(&rows.encode_to_vec()).is_err());
+    }
+
+    #[test]
+    fn a_packet_of_more_rows_than_are_ever_packed_is_refused_before_it_is_read() {
+        let rows = wire::Rows { rows: vec![wire::Row::default(); 100_000], ..wire::Rows::default() };
+        let bytes = rows.encode_to_vec();
+        assert_eq!(count_rows(&bytes).unwrap(), 100_000);
+        assert!(unpack(&bytes).unwrap_err().to_string().contains("more than 64"), "it was read");
     }
 }

@@ -1,6 +1,6 @@
 //! Events that wait: for an earlier fact, or for a person. Whatever comes later for the same case waits behind them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -64,50 +64,6 @@ fn pause(state: State, attempts: i32) -> Option<f64> {
         State::Broken => (attempts < ATTEMPTS).then(|| doubled(1.0, 60.0)),
         State::Behind => None,
     }
-}
-
-/// Locks heads as [`crate::store::lock_heads`] does, and tells behind which of the keys that a batch touches others of the same
-/// producer wait, by producer. The cursors are held, so nothing is parked and nothing is let go meanwhile.
-pub(crate) async fn lock_heads_and_look(
-    tx: &mut Tx,
-    consumer: &str,
-    heads: &BTreeSet<Uuid>,
-    touched: &BTreeSet<Uuid>,
-) -> Result<(BTreeMap<Uuid, i64>, BTreeMap<String, BTreeSet<Uuid>>), sqlx::Error> {
-    if heads.is_empty() && touched.is_empty() {
-        return Ok(Default::default());
-    }
-    let heads: Vec<Uuid> = heads.iter().copied().collect();
-    let touched: Vec<Uuid> = touched.iter().copied().collect();
-    let rows = sqlx::query!(
-        r#"WITH known AS MATERIALIZED (
-             SELECT key, seq FROM bus.head WHERE key = ANY($1) ORDER BY key FOR UPDATE),
-           made AS (
-             INSERT INTO bus.head (key, seq)
-             SELECT k, 0 FROM UNNEST($1::uuid[]) k WHERE k NOT IN (SELECT key FROM known) ORDER BY k
-             ON CONFLICT (key) DO UPDATE SET seq = head.seq RETURNING key, seq)
-           SELECT key AS "key!", seq AS "seq?", NULL AS producer FROM known
-           UNION ALL
-           SELECT key, seq, NULL FROM made
-           UNION ALL
-           SELECT k, NULL, p.producer FROM bus.parked p, UNNEST(p.keys) k
-           WHERE p.consumer = $2 AND p.state IN ('waiting', 'behind') AND p.keys && $3"#,
-        &heads,
-        consumer,
-        &touched
-    )
-    .fetch_all(tx)
-    .await?;
-    let mut held = BTreeMap::new();
-    let mut waiting: BTreeMap<String, BTreeSet<Uuid>> = BTreeMap::new();
-    for row in rows {
-        match (row.seq, row.producer) {
-            (Some(seq), _) => drop(held.insert(row.key, seq)),
-            (None, Some(producer)) => drop(waiting.entry(producer).or_default().insert(row.key)),
-            (None, None) => {}
-        }
-    }
-    Ok((held, waiting))
 }
 
 pub(crate) async fn insert(tx: &mut Tx, consumer: &str, rows: &[ParkedRow]) -> Result<(), sqlx::Error> {

@@ -1,6 +1,6 @@
 //! 耐心: how long what one producer said waits for its sequel, so that both are written at once.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -24,27 +24,29 @@ pub(crate) struct Patience {
     early: Keys,
 }
 
-/// The last so many keys.
+/// The last keys, so many at least and twice as many at most.
 #[derive(Debug, Default)]
 struct Keys {
-    by_age: VecDeque<Uuid>,
-    known: HashSet<Uuid>,
+    newer: HashSet<Uuid>,
+    older: HashSet<Uuid>,
 }
 
 impl Keys {
     fn remember(&mut self, key: Uuid) {
-        if self.known.insert(key) {
-            self.by_age.push_back(key);
-        }
-        while self.by_age.len() > REMEMBERED {
-            if let Some(oldest) = self.by_age.pop_front() {
-                self.known.remove(&oldest);
-            }
+        self.newer.insert(key);
+        if self.newer.len() >= REMEMBERED {
+            self.older = std::mem::take(&mut self.newer);
         }
     }
 
+    fn contains(&self, key: &Uuid) -> bool {
+        self.newer.contains(key) || self.older.contains(key)
+    }
+
     fn forget(&mut self, key: &Uuid) -> bool {
-        self.known.remove(key)
+        // In both where it was remembered again.
+        let (newer, older) = (self.newer.remove(key), self.older.remove(key));
+        newer || older
     }
 }
 
@@ -62,7 +64,7 @@ impl Patience {
 
     /// True of a key whose sequel is there already.
     pub fn has_sequel(&self, key: &Uuid) -> bool {
-        self.early.known.contains(key)
+        self.early.contains(key)
     }
 
     /// What was just applied: the keys of first events and of sequels.
@@ -143,7 +145,19 @@ mod tests {
             patience.note(&keys(round * 100..round * 100 + 100), &keys(50_000 + round * 100..50_100 + round * 100));
         }
         for keys in [&patience.let_go, &patience.early] {
-            assert!(keys.known.len() <= REMEMBERED && keys.by_age.len() <= REMEMBERED);
+            assert!(keys.newer.len() < REMEMBERED && keys.older.len() <= REMEMBERED);
         }
+    }
+
+    #[test]
+    fn a_key_that_was_forgotten_and_comes_again_is_remembered_again() {
+        let mut keys = Keys::default();
+        for nth in 0..3 * REMEMBERED as u128 {
+            keys.remember(Uuid::from_u128(nth));
+            assert!(keys.forget(&Uuid::from_u128(nth)) && !keys.forget(&Uuid::from_u128(nth)));
+            keys.remember(Uuid::from_u128(nth));
+            assert!(keys.contains(&Uuid::from_u128(nth)));
+        }
+        assert!(!keys.contains(&Uuid::from_u128(0)));
     }
 }

@@ -17,9 +17,10 @@ use crate::commands::callers_waiting;
 use crate::corridor::Corridor;
 use crate::doors::PeerJournal;
 use crate::envelope::Envelope;
-use crate::recover::gather::{self, Memory};
+use crate::recover::gather;
 use crate::service::Service;
 use crate::settings::NatsAccess;
+use crate::store::Seen;
 use crate::{headers, metrics, nats, packet, store, telemetry};
 
 /// How many rows get a position in one transaction.
@@ -214,14 +215,18 @@ impl<S: Service> Relay<S> {
     }
 
     async fn head(&self) -> Result<store::Head, RelayError> {
-        let mut link = self.corridor.inner.work.take().await?;
+        let connections = &self.corridor.inner.work;
+        let mut link = connections.take().await?;
         let mut head = store::head(&mut *link).await?;
-        if !head.rolled_back && self.corridor.went_back(&mut link, (head.epoch, head.last_pos)).await? {
-            tracing::error!(service = S::NAME, pos = head.last_pos, "the store was set back under this process");
-            store::set_rolled_back(&mut *link).await?;
-            head.rolled_back = true;
-        }
+        let went_back = !head.rolled_back && self.corridor.went_back(&mut link, (head.epoch, head.last_pos)).await?;
         link.give_back();
+        if went_back {
+            let (epoch, pos) = self.corridor.note_head((0, 0));
+            if store::trip_fence(connections, &Seen { epoch, pos, hash: None }).await? {
+                tracing::error!(service = S::NAME, pos = head.last_pos, "the store was set back under this process");
+                head.rolled_back = true;
+            }
+        }
         Ok(head)
     }
 
@@ -289,11 +294,10 @@ impl<S: Service> Relay<S> {
         for rows in packet::cut(batch) {
             let Some((subject, headers, payload)) = headers::message(rows, &self.region) else { continue };
             let span = match rows {
-                [event] if telemetry::exports() => {
-                    let span = tracing::info_span!("relay", event = %event.type_name);
-                    telemetry::adopt(&span, event.traceparent.as_deref());
-                    span
-                }
+                [event] => telemetry::followed(
+                    event.traceparent.as_deref(),
+                    || tracing::info_span!("relay", event = %event.type_name),
+                ),
                 // Several may come from several traces; each of them is met again where it is heard.
                 _ => tracing::Span::none(),
             };
@@ -316,30 +320,15 @@ impl<S: Service> Relay<S> {
         let failed = |error: async_nats::Error| RelayError::Stream(error.to_string());
         nats::ensure_stream(jetstream, S::NAME, &self.access).await.map_err(failed)?;
         let last = self.last_in_stream(jetstream).await?;
-        let head = self.head().await?;
-        let mut link = self.corridor.inner.work.take().await?;
-        let Some(last) = last else {
-            store::reset_published(&mut *link, 0).await?;
-            link.give_back();
+        let connections = &self.corridor.inner.work;
+        if let Some(Envelope { epoch, pos, hash, .. }) = &last
+            && store::trip_fence(connections, &Seen { epoch: *epoch, pos: *pos, hash: Some(hash.clone()) }).await?
+        {
+            tracing::error!(stream_pos = pos, "the stream knows more than the journal");
             return Ok(());
-        };
-        let ahead = last.epoch > head.epoch || (last.epoch == head.epoch && last.pos > head.last_pos);
-        let differs = last.epoch == head.epoch
-            && last.pos <= head.last_pos
-            && store::read_journal(&mut *link, S::NAME, last.pos, last.pos, None, 1)
-                .await?
-                .first()
-                .is_none_or(|ours| ours.hash != last.hash);
-        if ahead || differs {
-            tracing::error!(
-                stream_pos = last.pos,
-                journal_pos = head.last_pos,
-                "the stream knows more than the journal"
-            );
-            store::set_rolled_back(&mut *link).await?;
-        } else {
-            store::reset_published(&mut *link, last.pos).await?;
         }
+        let mut link = connections.take().await?;
+        store::reset_published(&mut *link, last.map_or(0, |last| last.pos)).await?;
         link.give_back();
         Ok(())
     }
@@ -347,11 +336,10 @@ impl<S: Service> Relay<S> {
     /// Trips the fence where a neighbour remembers more of our journal than we have, or something else.
     async fn ask_neighbours(&self) -> Result<(), RelayError> {
         let memory = gather::remembered(&self.peers, self.corridor.pool(), S::NAME).await?;
-        if let Memory::Ahead { consumer, pos } = memory {
-            tracing::error!(consumer, pos, "a neighbour remembers more than the journal");
-            let mut link = self.corridor.inner.work.take().await?;
-            store::set_rolled_back(&mut *link).await?;
-            link.give_back();
+        if let Some((consumer, seen)) = memory
+            && store::trip_fence(&self.corridor.inner.work, &seen).await?
+        {
+            tracing::error!(consumer, pos = seen.pos, "a neighbour remembers more than the journal");
         }
         Ok(())
     }

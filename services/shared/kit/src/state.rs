@@ -21,14 +21,21 @@ pub enum NoState {
     /// They cannot be unpacked.
     #[error("it cannot be unpacked: {0}")]
     Packed(String),
+    /// It is longer than any state.
+    #[error("it has {0} bytes")]
+    TooLong(usize),
     /// They are not what is expected.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 }
 
 /// A state as it is kept.
-pub fn pack<T: Serialize>(state: &T) -> Result<Vec<u8>, serde_json::Error> {
+pub fn pack<T: Serialize>(state: &T) -> Result<Vec<u8>, NoState> {
     let plain = serde_json::to_vec(state)?;
+    // What cannot be read again is not written.
+    if plain.len() > LONGEST {
+        return Err(NoState::TooLong(plain.len()));
+    }
     if plain.len() < SHORT {
         return Ok(plain);
     }
@@ -43,7 +50,7 @@ pub fn plain(kept: &[u8]) -> Result<Cow<'_, [u8]>, NoState> {
     let broken = |error: String| NoState::Packed(error);
     let (length, block) = lz4_flex::block::uncompressed_size(packed).map_err(|error| broken(error.to_string()))?;
     if length > LONGEST {
-        return Err(broken(format!("{length} bytes")));
+        return Err(NoState::TooLong(length));
     }
     let plain = lz4_flex::block::decompress(block, length).map_err(|error| broken(error.to_string()))?;
     Ok(Cow::Owned(plain))
@@ -84,6 +91,7 @@ mod tests {
 
     #[test]
     fn a_length_out_of_all_reason_is_refused_before_it_is_believed() {
+        assert!(matches!(pack(&"x".repeat(LONGEST)), Err(NoState::TooLong(_))));
         assert!(plain(&[PACKED, 0xff, 0xff, 0xff, 0x7f, 0]).is_err());
     }
 }

@@ -100,12 +100,29 @@ pub async fn find_bundle(tx: &mut Tx, revision: i64) -> Outcome<Option<(Vec<u8>,
     Ok(row.map(|row| (row.sha256, row.bytes)))
 }
 
+/// What was locked, and whom it waits behind.
+#[derive(Debug, Default)]
+pub struct Locked {
+    /// Each head with its last sequence.
+    pub heads: BTreeMap<Uuid, i64>,
+    /// Those of the touched keys behind which events of a producer are parked, by producer.
+    pub waiting: BTreeMap<String, BTreeSet<Uuid>>,
+}
+
 /// Locks the heads in the order of their keys, and makes those that do not exist yet: two consumers may hear of a case at once.
-pub async fn lock_heads(tx: &mut Tx, keys: &BTreeSet<Uuid>) -> Outcome<BTreeMap<Uuid, i64>> {
-    if keys.is_empty() {
-        return Ok(BTreeMap::new());
+/// In the same look it tells behind which of the touched keys something is parked; while the cursors are held, nothing is parked
+/// and nothing is let go.
+pub async fn lock_heads(
+    tx: &mut Tx,
+    consumer: &str,
+    heads: &BTreeSet<Uuid>,
+    touched: &BTreeSet<Uuid>,
+) -> Outcome<Locked> {
+    if heads.is_empty() && touched.is_empty() {
+        return Ok(Locked::default());
     }
-    let keys: Vec<Uuid> = keys.iter().copied().collect();
+    let heads: Vec<Uuid> = heads.iter().copied().collect();
+    let touched: Vec<Uuid> = touched.iter().copied().collect();
     // Those that exist are locked where they stand; to write them anew would leave a dead row of each.
     let rows = sqlx::query!(
         r#"WITH known AS MATERIALIZED (
@@ -114,12 +131,27 @@ pub async fn lock_heads(tx: &mut Tx, keys: &BTreeSet<Uuid>) -> Outcome<BTreeMap<
              INSERT INTO bus.head (key, seq)
              SELECT k, 0 FROM UNNEST($1::uuid[]) k WHERE k NOT IN (SELECT key FROM known) ORDER BY k
              ON CONFLICT (key) DO UPDATE SET seq = head.seq RETURNING key, seq)
-           SELECT key AS "key!", seq AS "seq!" FROM known UNION ALL SELECT key, seq FROM made"#,
-        &keys
+           SELECT key AS "key!", seq AS "seq?", NULL AS producer FROM known
+           UNION ALL
+           SELECT key, seq, NULL FROM made
+           UNION ALL
+           SELECT k, NULL, p.producer FROM bus.parked p, UNNEST(p.keys) k
+           WHERE p.consumer = $2 AND p.state IN ('waiting', 'behind') AND p.keys && $3"#,
+        &heads,
+        consumer,
+        &touched
     )
     .fetch_all(tx)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.key, row.seq)).collect())
+    let mut locked = Locked::default();
+    for row in rows {
+        match (row.seq, row.producer) {
+            (Some(seq), _) => drop(locked.heads.insert(row.key, seq)),
+            (None, Some(producer)) => drop(locked.waiting.entry(producer).or_default().insert(row.key)),
+            (None, None) => {}
+        }
+    }
+    Ok(locked)
 }
 
 /// Locks the heads that exist; a caller's made-up id leaves no trace.

@@ -50,11 +50,6 @@ impl TelemetryOptions {
 /// Whether spans of this process go anywhere.
 static EXPORTS: AtomicBool = AtomicBool::new(false);
 
-/// False where nobody collects spans: then none need be made for what is done thousands of times a second.
-pub(crate) fn exports() -> bool {
-    EXPORTS.load(Ordering::Relaxed)
-}
-
 /// Why telemetry could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
@@ -153,6 +148,16 @@ pub fn adopt(span: &Span, traceparent: Option<&str>) {
     let Some(traceparent) = traceparent else { return };
     let carrier = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
     set_parent(span, &carrier);
+}
+
+/// A span that follows a trace, for what is done thousands of times a second: where nobody collects spans, none is made.
+pub(crate) fn followed(traceparent: Option<&str>, make: impl FnOnce() -> Span) -> Span {
+    if !EXPORTS.load(Ordering::Relaxed) {
+        return Span::none();
+    }
+    let span = make();
+    adopt(&span, traceparent);
+    span
 }
 
 /// Makes a span the child of the trace context in a request's headers.

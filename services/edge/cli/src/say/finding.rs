@@ -148,6 +148,8 @@ pub enum Finding {
         free_mib: u64,
         /// Of how many.
         of_mib: u64,
+        /// So little that somebody must act, and not only look.
+        soon_full: bool,
     },
     /// A server program is missing here.
     NoServer {
@@ -170,7 +172,10 @@ impl Finding {
     #[must_use]
     pub fn weight(&self) -> Weight {
         match self {
-            Self::RelayBehind { .. } | Self::CursorBehind { .. } | Self::Waiting { .. } => Weight::Note,
+            Self::RelayBehind { .. }
+            | Self::CursorBehind { .. }
+            | Self::Waiting { .. }
+            | Self::DiskLow { soon_full: false, .. } => Weight::Note,
             _ => Weight::Wrong,
         }
     }
@@ -226,7 +231,9 @@ impl Finding {
             Self::Overdue { service, seconds } => format!("{}的计时器到期 {seconds} 秒仍未触发", name(service)),
             Self::NoPack { service } => format!("{}还没有县域配置包, 命令一律不受理", name(service)),
             Self::PacksDiffer { one, other } => format!("{}与{}的配置包不同", name(one), name(other)),
-            Self::DiskLow { path, free_mib, of_mib } => format!("{path} 所在磁盘只剩 {free_mib} MiB, 共 {of_mib} MiB"),
+            Self::DiskLow { path, free_mib, of_mib, .. } => {
+                format!("{path} 所在磁盘只剩 {free_mib} MiB, 共 {of_mib} MiB")
+            }
             Self::NoServer { server } => format!("本机找不到程序 {server}"),
             Self::OtherVersion { server, data, program } => {
                 format!("数据属于 {server} 第 {data} 版, 本机程序是 {program}")
@@ -280,7 +287,7 @@ impl Finding {
             }
             Self::NoPack { service } => format!("{} has no county pack; it takes no command", name(service)),
             Self::PacksDiffer { one, other } => format!("{} and {} have different packs", name(one), name(other)),
-            Self::DiskLow { path, free_mib, of_mib } => {
+            Self::DiskLow { path, free_mib, of_mib, .. } => {
                 format!("only {free_mib} MiB of {of_mib} MiB are free on the disk of {path}")
             }
             Self::NoServer { server } => format!("the program {server} was not found on this machine"),
@@ -374,7 +381,7 @@ mod tests {
             Finding::Overdue { service: service.clone(), seconds: 9 },
             Finding::NoPack { service: service.clone() },
             Finding::PacksDiffer { one: service.clone(), other: service },
-            Finding::DiskLow { path: x(), free_mib: 1, of_mib: 2 },
+            Finding::DiskLow { path: x(), free_mib: 1, of_mib: 2, soon_full: true },
             Finding::NoServer { server: x() },
             Finding::OtherVersion { server: x(), data: x(), program: x() },
         ]

@@ -21,10 +21,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(3);
 const READ_APART_S: i64 = 5;
 /// N7 allows a timer so much.
 const FIRE_WITHIN_S: i64 = 5;
-/// With less than this nothing is safe, however small the disk.
+/// Below a tenth of the disk, or so many MiB, it is told.
 const LOW_MIB: u64 = 2048;
-/// Less than a tenth of the disk is little, but not where this much is left: a large disk's tenth lasts for years.
-const PLENTY_MIB: u64 = 10 * 1024;
 
 /// What this machine knows of itself, where the centre runs on it.
 #[derive(Debug, Clone, Default)]
@@ -96,9 +94,10 @@ fn machine(here: Option<&Here>) -> Vec<Finding> {
     let Some(here) = here else { return Vec::new() };
     let mut found = Vec::new();
     if let Some((path, free_mib, of_mib)) = &here.disk
-        && (*free_mib < LOW_MIB || *free_mib < PLENTY_MIB.min(of_mib / 10))
+        && (*free_mib < LOW_MIB || *free_mib < of_mib / 10)
     {
-        found.push(Finding::DiskLow { path: path.clone(), free_mib: *free_mib, of_mib: *of_mib });
+        let soon_full = *free_mib < LOW_MIB || *free_mib < of_mib / 50;
+        found.push(Finding::DiskLow { path: path.clone(), free_mib: *free_mib, of_mib: *of_mib, soon_full });
     }
     for (server, version) in &here.servers {
         match (version, &here.data_version) {
@@ -247,6 +246,21 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a failed test should panic
 
     use super::*;
+
+    fn with_disk(free_mib: u64, of_mib: u64) -> Vec<Weight> {
+        let here = Here { disk: Some(("/data".to_owned(), free_mib, of_mib)), ..Here::default() };
+        machine(Some(&here)).iter().map(Finding::weight).collect()
+    }
+
+    #[test]
+    fn a_disk_is_told_below_a_tenth_and_somebody_must_act_below_a_fiftieth_or_two_gib() {
+        let gib = 1024;
+        assert_eq!(with_disk(26 * gib, 250 * gib), []);
+        assert_eq!(with_disk(13 * gib, 250 * gib), [Weight::Note]);
+        assert_eq!(with_disk(4 * gib, 250 * gib), [Weight::Wrong]);
+        assert_eq!(with_disk(gib, 4 * gib), [Weight::Wrong]);
+        assert_eq!(with_disk(3 * gib, 20 * gib), []);
+    }
 
     fn look(last: i64, published: i64, pos: i64, state: &str, mode: &str) -> Look {
         let head = bus::HighWaterResponse {

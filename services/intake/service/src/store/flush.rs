@@ -54,11 +54,8 @@ async fn cases(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }
-    let unreadable = |case: &Case, error: serde_json::Error| StoreError::Unreadable {
-        table: "cases",
-        id: case.id.to_string(),
-        reason: error.to_string(),
-    };
+    let unreadable =
+        |case: &Case, error: String| StoreError::Unreadable { table: "cases", id: case.id.to_string(), reason: error };
     let ids: Vec<Uuid> = rows.iter().map(|case| case.id.uuid()).collect();
     let numbers: Vec<String> = rows.iter().map(|case| case.number.to_string()).collect();
     let trackings: Vec<String> = rows.iter().map(|case| case.tracking.as_str().to_owned()).collect();
@@ -80,12 +77,12 @@ async fn cases(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     for case in rows {
         let mut shown = case.units();
         shown.insert(&case.receiving_unit);
-        matters.push(serde_json::to_value(&case.facts.matters).map_err(|error| unreadable(case, error))?);
+        matters.push(serde_json::to_value(&case.facts.matters).map_err(|error| unreadable(case, error.to_string()))?);
         for unit in shown {
             shared.push(case.id.uuid());
             units.push(unit.to_string());
         }
-        states.push(kit::state::pack(case).map_err(|error| unreadable(case, error))?);
+        states.push(kit::state::pack(case).map_err(|error| unreadable(case, error.to_string()))?);
     }
     sqlx::query!(
         "INSERT INTO cases (id, number, tracking_code, stage, stage_since, round, region, object_type, matters, channel,

@@ -1,9 +1,7 @@
 //! `BusService`: what the bus of a service answers, and the node that answers it.
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
 
-use async_nats::jetstream;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use tonic::{Request, Response, Status};
@@ -11,22 +9,19 @@ use uuid::Uuid;
 use xiezhi_proto::bus::v1 as proto;
 use xiezhi_proto::bus::v1::bus_service_server::BusService;
 
-use super::{BusNode, Nodes, PeerJournal};
+use super::{BusNode, Nodes, PeerJournal, stream};
 use crate::caller::{Call, Granted};
 use crate::context::Blob;
 use crate::corridor::{Corridor, unavailable};
-use crate::envelope::Envelope;
 use crate::paging;
 use crate::recover::Wish;
 use crate::refusal::{Checks, Refusal};
 use crate::service::Service;
 use crate::wire::{from_proto_time, to_proto_time};
-use crate::{blob, clock, headers, nats, store};
+use crate::{blob, clock, nats, store};
 
 /// How many journal rows are read at once while streaming.
 const READ: i64 = 256;
-/// How many differences between stream and journal are told.
-const TOLD: usize = 20;
 
 /// The door to the buses of this process.
 pub struct BusDoor {
@@ -434,53 +429,7 @@ impl<S: Service> BusNode for LocalNode<S> {
     }
 
     async fn check_stream(&self) -> Result<proto::CheckStreamResponse, Refusal> {
-        let failed = |error: String| Refusal::Unavailable(format!("stream: {error}"));
-        let jetstream: jetstream::Context = nats::jetstream(&self.client);
-        let mut stream =
-            jetstream.get_stream(nats::stream_name(S::NAME)).await.map_err(|error| failed(error.to_string()))?;
-        let state = stream.info().await.map_err(|error| failed(error.to_string()))?.state.clone();
-        let mut answer = proto::CheckStreamResponse::default();
-        if state.messages == 0 {
-            return Ok(answer);
-        }
-        for sequence in state.first_sequence..=state.last_sequence {
-            // A message may have been deleted or aged out meanwhile: that is a loss of transport, not of truth.
-            let message = match stream.get_raw_message(sequence).await {
-                Ok(message) => message,
-                Err(error) if matches!(error.kind(), jetstream::stream::RawMessageErrorKind::NoMessageFound) => {
-                    continue;
-                }
-                Err(error) => return Err(failed(error.to_string())),
-            };
-            answer.compared += 1;
-            let events = match headers::read_all(Some(&message.headers), &message.payload) {
-                Ok(events) => events,
-                Err(error) => {
-                    answer.differences.push(format!("message {sequence}: {error}"));
-                    continue;
-                }
-            };
-            let from = events.first().map_or(0, |event| event.pos);
-            let until = events.last().map_or(0, |event| event.pos);
-            let ours = store::read_journal(self.corridor.pool(), S::NAME, from, until, None, events.len() as i64)
-                .await
-                .map_err(unavailable)?;
-            let ours: BTreeMap<i64, &Envelope> = ours.iter().map(|event| (event.pos, event)).collect();
-            answer.differences.extend(
-                events
-                    .iter()
-                    .filter(|event| {
-                        ours.get(&event.pos).is_none_or(|ours| {
-                            ours.hash != event.hash || ours.event_id != event.event_id || ours.payload != event.payload
-                        })
-                    })
-                    .map(|event| format!("message {sequence} is not the journal's position {}", event.pos)),
-            );
-            if answer.differences.len() >= TOLD {
-                break;
-            }
-        }
-        Ok(answer)
+        stream::check::<S>(&self.client, self.corridor.pool()).await
     }
 
     async fn clock(&self) -> Result<proto::GetClockResponse, Refusal> {

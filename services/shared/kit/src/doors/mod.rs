@@ -3,6 +3,7 @@
 mod blobs;
 mod bus;
 mod peer;
+mod stream;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -105,40 +105,29 @@ async fn neighbours(
     Ok(())
 }
 
-/// What a neighbour's memory says about a journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Memory {
-    /// Nobody has seen more than the journal has.
-    Agrees,
-    /// Somebody has: the journal was restored to an earlier time.
-    Ahead {
-        /// Who remembers it.
-        consumer: String,
-        /// Up to which position.
-        pos: i64,
-    },
-}
-
-/// Asks every neighbour that answers how far it has heard this journal. Asked before the head is read: a cursor never moves to
-/// a position that is not committed.
-pub async fn remembered(peers: &PeerJournal, pool: &PgPool, service: &'static str) -> Result<Memory, sqlx::Error> {
+/// Asks every neighbour that answers how far it has heard this journal; answers with who knows more of it than it holds, or
+/// something else. Asked before the head is read: a cursor never moves to a position that is not committed.
+pub async fn remembered(
+    peers: &PeerJournal,
+    pool: &PgPool,
+    service: &'static str,
+) -> Result<Option<(String, store::Seen)>, sqlx::Error> {
     let cursors = peers.cursors_on(service).await;
     if cursors.is_empty() {
-        return Ok(Memory::Agrees);
+        return Ok(None);
     }
     let head = store::head(pool).await?;
     for cursor in cursors {
         if cursor.epoch < head.epoch || cursor.state == "diverged" {
             continue;
         }
-        let beyond = cursor.pos > head.last_pos || cursor.epoch > head.epoch;
-        let other = match store::hash_at(pool, cursor.pos).await? {
-            Some((_, hash)) => !cursor.seen_hash.is_empty() && hash != cursor.seen_hash,
-            None => false,
-        };
+        let hash = (!cursor.seen_hash.is_empty()).then(|| cursor.seen_hash.to_vec());
+        let beyond = (head.epoch, head.last_pos) < (cursor.epoch, cursor.pos);
+        let ours = store::hash_at(pool, cursor.pos).await?;
+        let other = ours.is_some_and(|(_, ours)| hash.as_ref().is_some_and(|hash| ours != *hash));
         if beyond || other {
-            return Ok(Memory::Ahead { consumer: cursor.consumer, pos: cursor.pos });
+            return Ok(Some((cursor.consumer, store::Seen { epoch: cursor.epoch, pos: cursor.pos, hash })));
         }
     }
-    Ok(Memory::Agrees)
+    Ok(None)
 }

@@ -307,8 +307,3 @@ pub async fn reset_published(store: impl PgExecutor<'_>, pos: i64) -> Outcome<()
     sqlx::query!("UPDATE bus.node SET published_pos = $1 WHERE published_pos > $1", pos).execute(store).await?;
     Ok(())
 }
-
-pub async fn set_rolled_back(store: impl PgExecutor<'_>) -> Outcome<()> {
-    sqlx::query!("UPDATE bus.node SET mode = 'rolled_back'").execute(store).await?;
-    Ok(())
-}

@@ -7,6 +7,7 @@ use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::{Head, Outcome};
+use crate::connections::Connections;
 use crate::envelope::Envelope;
 use crate::service::Tx;
 
@@ -44,6 +45,36 @@ pub async fn lock_node(tx: &mut Tx) -> Outcome<Head> {
         rolled_back: row.mode == "rolled_back",
         mode: row.mode,
     })
+}
+
+/// What somebody has seen of our journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    pub epoch: i32,
+    pub pos: i64,
+    /// The hash there, where it is known.
+    pub hash: Option<Vec<u8>>,
+}
+
+/// Trips the fence where the journal is behind what was seen, or says something else there; true where it is and does.
+///
+/// What was seen is compared once more, under the lock of the one row that a recovery holds: whoever looked while the journal was
+/// being brought forward would close the fence behind it.
+pub async fn trip_fence(connections: &Connections, seen: &Seen) -> Outcome<bool> {
+    let mut tx = connections.begin().await?;
+    let node = sqlx::query!("SELECT epoch, last_pos FROM bus.node FOR UPDATE").fetch_one(&mut *tx).await?;
+    let behind = (node.epoch, node.last_pos) < (seen.epoch, seen.pos);
+    let differs = match &seen.hash {
+        Some(hash) if seen.epoch == node.epoch && !behind => {
+            hash_at(&mut *tx, seen.pos).await?.is_none_or(|(_, ours)| ours != *hash)
+        }
+        _ => false,
+    };
+    if behind || differs {
+        sqlx::query!("UPDATE bus.node SET mode = 'rolled_back'").execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
+    Ok(behind || differs)
 }
 
 /// The epoch and hash of a position.

@@ -25,7 +25,7 @@ use xiezhi_proto::bus::v1::bus_service_server::BusServiceServer;
 use super::services::{Counted, Counter, Mirror, Nothing, PANIC};
 
 static NO_TABLES: Migrator = Migrator::DEFAULT;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits until something is so; fails loudly where it never is.
 pub async fn patiently(mut is_so: impl AsyncFnMut() -> bool, what: &str) {
