@@ -125,7 +125,7 @@ fn event(type_name: &str, payload: &[u8]) -> Envelope {
 }
 
 fn keys<S: Service>(service: &S, event: &Envelope) -> Result<(), String> {
-    service.keys_of(event).map(|_| ()).map_err(|failed| failed.to_string())
+    service.read(event).map(|_| ()).map_err(|failed| failed.to_string())
 }
 
 #[test]

@@ -317,8 +317,9 @@ pub struct Case {
     /// 退回待裁: orders whose units were right to object, until a ruling has answered them.
     #[serde(default)]
     pub sent_back: BTreeSet<WorkOrderId>,
-    /// The case's own clocks that end with its handling, with their due dates, as supervision runs them.
-    #[serde(default)]
+    /// The case's own clocks that end with its handling, with their due dates, as supervision runs them. Every case has some and
+    /// few are ever asked for, so they are kept beside the case.
+    #[serde(skip)]
     pub clocks: BTreeMap<String, Timestamp>,
     /// Where it stands.
     pub stage: CaseStage,

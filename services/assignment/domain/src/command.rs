@@ -1,6 +1,6 @@
 //! 命令: what can be asked of a case's file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -225,13 +225,6 @@ pub enum Command {
         /// When.
         at: Timestamp,
     },
-    /// 案件期限: the case's own clocks that end with its handling, as supervision runs them.
-    SeeClocks {
-        /// Those that run, with their due dates.
-        running: BTreeMap<String, Timestamp>,
-        /// Those that stopped or stand still.
-        stopped: Vec<String>,
-    },
     /// 提请联合执法.
     Escalate {
         /// Who asks.
@@ -313,7 +306,7 @@ impl Command {
             Self::CompleteOrder { .. } | Self::CompleteCase { .. } => "completed",
             Self::Reassign { .. } => "reassigned",
             Self::ChangeDeadline { .. } => "given another deadline",
-            Self::SeeDeadline { .. } | Self::SeeClocks { .. } => "watched",
+            Self::SeeDeadline { .. } => "watched",
             Self::Press { .. } | Self::PressAnswered { .. } => "pressed",
             Self::Escalate { .. } => "escalated",
             Self::OperationNamed { .. } | Self::OperationFailed { .. } | Self::OperationConcluded { .. } => {

@@ -155,11 +155,6 @@ impl CaseFile {
             (_, C::SeeDeadline { order, state }) => work.order(order, OrderCommand::SeeDeadline { state })?,
             (_, C::Press { order, pressed }) => work.order(order, OrderCommand::Press(pressed))?,
             (_, C::PressAnswered { order, at }) => work.press_answered(order, at)?,
-            (_, C::SeeClocks { running, stopped }) => {
-                let clocks = &mut work.file.case.clocks;
-                clocks.extend(running);
-                clocks.retain(|kind, _| !stopped.contains(kind));
-            }
             (S::Decided { decision }, C::Escalate { unit, ground, invited }) => {
                 work.escalate(decision, &unit, ground, invited)?;
             }

@@ -126,11 +126,10 @@ fn the_case_s_own_end_bounds_what_the_lead_asks_for() {
     };
     assert_eq!(finish_by(&file), open_order(&file, "ZF").deadline.due_at);
     let (early, late) = (at("2026-04-01T00:00"), at("2026-05-01T00:00"));
-    let running = [("petition.finish".to_owned(), late), ("petition.duty".to_owned(), early)].into();
-    let file = go(&county, &file, Command::SeeClocks { running, stopped: vec![] });
+    let mut file = file;
+    file.case.clocks = [("petition.finish".to_owned(), late), ("petition.duty".to_owned(), early)].into();
     assert_eq!(finish_by(&file), early);
-    let stopped = vec!["petition.duty".to_owned()];
-    let file = go(&county, &file, Command::SeeClocks { running: [].into(), stopped });
+    file.case.clocks.remove("petition.duty");
     assert_eq!(finish_by(&file), late);
 }
 

@@ -132,19 +132,18 @@ const fn number(command: &Command) -> usize {
         Command::SeeDeadline { .. } => 19,
         Command::Press { .. } => 20,
         Command::PressAnswered { .. } => 21,
-        Command::SeeClocks { .. } => 22,
-        Command::Escalate { .. } => 23,
-        Command::OperationNamed { .. } => 24,
-        Command::OperationFailed { .. } => 25,
-        Command::OperationConcluded { .. } => 26,
-        Command::CompleteCase { .. } => 27,
-        Command::RefuseClosing { .. } => 28,
-        Command::HandOver => 29,
-        Command::SettleFollowUp { .. } => 30,
+        Command::Escalate { .. } => 22,
+        Command::OperationNamed { .. } => 23,
+        Command::OperationFailed { .. } => 24,
+        Command::OperationConcluded { .. } => 25,
+        Command::CompleteCase { .. } => 26,
+        Command::RefuseClosing { .. } => 27,
+        Command::HandOver => 28,
+        Command::SettleFollowUp { .. } => 29,
     }
 }
 /// How many commands there are.
-const COMMANDS: usize = 31;
+const COMMANDS: usize = 30;
 
 fn due() -> Deadline {
     let policy = policy();
@@ -201,13 +200,6 @@ const OF_THE_CASE: &[Row] = &[
     (|_| settle("ZF", None), "!missing !missing !missing !missing !missing !missing !missing !missing - - -"),
     (|_| complete_case("ZF"), "- - - - !open handled !open - - - -"),
     (|_| Command::RefuseClosing { order: None }, "- - - - = = = determined - - -"),
-    (
-        |file| Command::SeeClocks {
-            running: [("petition.finish".to_owned(), at("2026-04-01T00:00"))].into(),
-            stopped: file.case.clocks.keys().cloned().collect(),
-        },
-        "= = = = = = = = = = =",
-    ),
 ];
 
 /// About its consultation.

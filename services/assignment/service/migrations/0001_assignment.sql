@@ -60,6 +60,14 @@ COMMENT ON COLUMN responsibility.asks IS
   'what of the state asks somebody to act: its diagnosis, operation, reconsider and follow_ups, each only where there is one';
 CREATE INDEX responsibility_follow_ups ON responsibility (case_id) WHERE asks ? 'follow_ups';
 
+-- Clocks of a case that end with its handling, as supervision runs them: every case has some, few are ever asked for.
+CREATE TABLE handling_clock (
+  case_id uuid NOT NULL,
+  kind text NOT NULL,
+  due_at timestamptz NOT NULL,
+  PRIMARY KEY (case_id, kind)
+);
+
 -- Every question to the lists that was acted on; the proof is a file named by its hash.
 CREATE TABLE determination (
   id uuid PRIMARY KEY,

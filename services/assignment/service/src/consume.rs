@@ -23,7 +23,7 @@ use crate::wire::hear as ours;
 mod clocks;
 
 /// An event that this service acts on.
-enum Heard {
+pub enum Heard {
     Registered(intake::CaseRegistered),
     Accepted(intake::CaseAccepted),
     FactsAdded(intake::CaseFactsAdded),
@@ -162,23 +162,27 @@ fn broken(mistakes: Mistakes) -> Failed {
     Failed::Broken(mistakes.to_string())
 }
 
-/// What to hold before an event is decided.
-pub fn keys_of(event: &Envelope) -> Result<Keys<Needs>, Failed> {
-    let Some(heard) = Heard::of(event)? else { return Ok(Keys::default()) };
+/// What an event says, if this service acts on it, and what to hold before it is decided.
+pub fn read(event: &Envelope) -> Result<(Keys<Needs>, Option<Heard>), Failed> {
+    let Some(heard) = Heard::of(event)? else { return Ok((Keys::default(), None)) };
     let cases = heard.cases().map_err(broken)?;
     let mut needs = Needs::default();
+    // That clocks run is written beside the case; its order is kept, and the case itself is left alone.
+    match heard {
+        Heard::Started(_) => needs.left_alone.extend(&cases),
+        _ => needs.files.extend(&cases),
+    }
     if let Some(facts) = heard.facts() {
         let facts = read::facts(Some(facts)).map_err(|mistakes| broken(mistakes.within("facts")))?;
         needs.matters.insert(matter_set(&facts.matters));
     }
-    Ok(Keys::many(cases.into_iter().map(CaseId::uuid)).and(needs))
+    Ok((Keys::many(cases.into_iter().map(CaseId::uuid)).and(needs), Some(heard)))
 }
 
 /// Decides an event on the loaded unit.
-pub fn on_event(unit: &mut Unit, cx: &mut Cx, event: &Envelope) -> Result<(), Failed> {
-    let Some(heard) = Heard::of(event)? else { return Ok(()) };
+pub fn on_event(unit: &mut Unit, cx: &mut Cx, heard: &Heard) -> Result<(), Failed> {
     for case in heard.cases().map_err(broken)? {
-        on_case(unit, cx, case, &heard)?;
+        on_case(unit, cx, case, heard)?;
     }
     Ok(())
 }
@@ -217,11 +221,14 @@ fn on_case(unit: &mut Unit, cx: &mut Cx, case: CaseId, heard: &Heard) -> Result<
         Heard::Warned(body) => clocks::see(unit, cx, case, &body.clocks, &DeadlineState::Warned),
         Heard::Breached(body) => clocks::see(unit, cx, case, &body.clocks, &DeadlineState::Breached),
         Heard::Paused(body) => {
-            clocks::stop(unit, cx, case, body.clocks.iter().map(|clock| clock.kind.as_str()))?;
+            clocks::stop(unit, case, body.clocks.iter().map(|clock| clock.kind.as_str()));
             let state = DeadlineState::Paused { reason: body.reason_code.clone() };
             clocks::see(unit, cx, case, &body.clocks, &state)
         }
-        Heard::Stopped(body) => clocks::stop(unit, cx, case, body.kinds.iter().map(String::as_str)),
+        Heard::Stopped(body) => {
+            clocks::stop(unit, case, body.kinds.iter().map(String::as_str));
+            Ok(())
+        }
         Heard::Issued(body) => on_issued(unit, cx, case, body),
         Heard::Answered(body) => on_answered(unit, cx, case, body),
         Heard::ClosingRefused(body) => {

@@ -1,5 +1,7 @@
 //! The service as the kit runs it.
 
+use std::sync::Arc;
+
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
@@ -37,6 +39,7 @@ impl Service for Assignment {
     type Unit = Unit;
     type Needs = Needs;
     type Rules = Rules;
+    type Heard = Option<consume::Heard>;
 
     fn sealing_key(&self) -> Option<&Key> {
         Some(self.texts.key())
@@ -46,8 +49,8 @@ impl Service for Assignment {
         Rules::parse(bytes)
     }
 
-    fn keys_of(&self, event: &Envelope) -> Result<Keys<Needs>, Failed> {
-        consume::keys_of(event)
+    fn read(&self, event: &Envelope) -> Result<(Keys<Needs>, Self::Heard), Failed> {
+        consume::read(event)
     }
 
     fn keys_of_rules(&self, _rules: &Rules) -> Keys<Needs> {
@@ -62,8 +65,14 @@ impl Service for Assignment {
         store::load(tx, keys).await
     }
 
-    fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, event: &Envelope) -> Result<(), Failed> {
-        consume::on_event(unit, cx, event)
+    fn on_event(
+        &self,
+        unit: &mut Unit,
+        cx: &mut Context<Rules>,
+        heard: &Self::Heard,
+        _: &Arc<Envelope>,
+    ) -> Result<(), Failed> {
+        heard.as_ref().map_or(Ok(()), |heard| consume::on_event(unit, cx, heard))
     }
 
     fn on_timer(&self, unit: &mut Unit, cx: &mut Context<Rules>, timer: &FiredTimer) -> Result<(), Failed> {

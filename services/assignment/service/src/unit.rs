@@ -24,6 +24,10 @@ pub struct Needs {
     pub accounts: BTreeSet<String>,
     /// True for a publication: the lists as the store holds them, every precedent, every account.
     pub publication: bool,
+    /// Heads whose files need not be loaded,
+    pub left_alone: BTreeSet<CaseId>,
+    /// unless another of the batch needs them.
+    pub files: BTreeSet<CaseId>,
 }
 
 impl Merge for Needs {
@@ -31,6 +35,8 @@ impl Merge for Needs {
         self.matters.extend(other.matters);
         self.accounts.extend(other.accounts);
         self.publication |= other.publication;
+        self.left_alone.extend(other.left_alone);
+        self.files.extend(other.files);
     }
 }
 
@@ -162,6 +168,27 @@ pub struct Unit {
     pub boundary_rules: Table<Uuid, BoundaryRule>,
     /// Accounts.
     pub accounts: Table<AccountCode, Account>,
+    /// Clocks of cases that were seen, with their due dates; none where they stopped or stand still. Only what changed.
+    pub clocks: Table<(CaseId, String), Option<Timestamp>>,
+}
+
+impl Unit {
+    /// 案件期限: a clock of a case that ends with its handling, as supervision runs it.
+    pub fn see_clock(&mut self, case: CaseId, kind: String, due_at: Option<Timestamp>) {
+        if let Some(held) = self.files.get(&case) {
+            let known = held.file.case.clocks.get(&kind).copied();
+            if known == due_at {
+                return;
+            }
+            let mut held = held.clone();
+            match due_at {
+                Some(due_at) => held.file.case.clocks.insert(kind.clone(), due_at),
+                None => held.file.case.clocks.remove(&kind),
+            };
+            self.files.put(case, held);
+        }
+        self.clocks.put((case, kind), due_at);
+    }
 }
 
 impl kit::unit::Unit for Unit {
@@ -176,6 +203,7 @@ impl kit::unit::Unit for Unit {
             &mut self.items,
             &mut self.boundary_rules,
             &mut self.accounts,
+            &mut self.clocks,
         ]
     }
 }

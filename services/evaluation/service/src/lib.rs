@@ -11,6 +11,8 @@ mod tick;
 mod unit;
 mod wire;
 
+use std::sync::Arc;
+
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
@@ -53,6 +55,7 @@ impl Service for Evaluation {
     type Unit = Unit;
     type Needs = Needs;
     type Rules = Rules;
+    type Heard = wire::Report;
 
     fn sealing_key(&self) -> Option<&Key> {
         Some(self.texts.key())
@@ -62,8 +65,8 @@ impl Service for Evaluation {
         Rules::parse(bytes)
     }
 
-    fn keys_of(&self, event: &Envelope) -> Result<Keys<Needs>, Failed> {
-        consume::keys_of(event)
+    fn read(&self, event: &Envelope) -> Result<(Keys<Needs>, Self::Heard), Failed> {
+        consume::read(event)
     }
 
     fn keys_of_rules(&self, _: &Rules) -> Keys<Needs> {
@@ -78,8 +81,14 @@ impl Service for Evaluation {
         store::load(tx, keys).await
     }
 
-    fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, event: &Envelope) -> Result<(), Failed> {
-        consume::on_event(unit, cx, event)
+    fn on_event(
+        &self,
+        unit: &mut Unit,
+        cx: &mut Context<Rules>,
+        report: &Self::Heard,
+        _: &Arc<Envelope>,
+    ) -> Result<(), Failed> {
+        consume::on_event(unit, cx, report)
     }
 
     fn on_timer(&self, unit: &mut Unit, _: &mut Context<Rules>, timer: &FiredTimer) -> Result<(), Failed> {

@@ -6,6 +6,6 @@ mod said;
 mod view;
 
 pub use asked::{adjudicating, callback_id, facts_asked, rates_asked, recording, state_asked};
-pub use heard::{disabled_account, heard};
+pub use heard::Report;
 pub use said::say;
 pub use view::{adjudicated, callback_found, callbacks_listed, facts_listed, rates_told, recorded, tasks_listed};

@@ -87,58 +87,83 @@ pub struct Candidate {
 
 /// The likeliest first, at most so many.
 #[must_use]
-pub fn candidates(seeker: Seeker<'_>, neighbours: &[Neighbour], windows: Windows, most: usize) -> Vec<Candidate> {
-    let mut found: Vec<(u32, Candidate)> =
-        neighbours.iter().filter_map(|neighbour| compare(seeker, neighbour, windows)).collect();
-    found.sort_by(|(one, a), (other, b)| {
-        other
-            .cmp(one)
-            .then(b.neighbour.registered_at.cmp(&a.neighbour.registered_at))
-            .then(a.neighbour.id.cmp(&b.neighbour.id))
+pub fn candidates<'n>(
+    seeker: Seeker<'_>,
+    neighbours: impl IntoIterator<Item = &'n Neighbour>,
+    windows: Windows,
+    most: usize,
+) -> Vec<Candidate> {
+    let weighed = |neighbour: &'n Neighbour| {
+        let kind = kind_of_link(seeker, neighbour, windows)?;
+        Some((weight(seeker, neighbour), neighbour, kind))
+    };
+    let mut found: Vec<(u32, &Neighbour, LinkKind)> = neighbours.into_iter().filter_map(weighed).collect();
+    found.sort_by(|(one, a, _), (other, b, _)| {
+        other.cmp(one).then(b.registered_at.cmp(&a.registered_at)).then(a.id.cmp(&b.id))
     });
     found.truncate(most);
-    found.into_iter().map(|(_, candidate)| candidate).collect()
+    let candidate = |(_, neighbour, kind): (u32, &Neighbour, LinkKind)| Candidate {
+        neighbour: neighbour.clone(),
+        kind,
+        reasons: reasons(seeker, neighbour),
+    };
+    found.into_iter().map(candidate).collect()
 }
 
-fn compare(seeker: Seeker<'_>, neighbour: &Neighbour, windows: Windows) -> Option<(u32, Candidate)> {
+/// How the earlier case would be linked, if at all.
+fn kind_of_link(seeker: Seeker<'_>, neighbour: &Neighbour, windows: Windows) -> Option<LinkKind> {
     if neighbour.id == seeker.id || neighbour.sealed || neighbour.id > seeker.id {
         return None;
     }
     let facts = seeker.facts;
-    let in_common = facts.matters.iter().filter(|matter| neighbour.matters.contains(matter)).count();
-    let same_town = neighbour.region.town() == facts.region.town();
-    if in_common == 0 || !same_town {
+    if in_common(seeker, neighbour) == 0 || neighbour.region.town() != facts.region.town() {
         return None;
     }
     let age = seeker.registered_at.duration_since(neighbour.registered_at);
     let within = |days: u16| age <= SignedDuration::from_hours(24 * i64::from(days));
-    let is_open = neighbour.stage.is_open();
-    let kind = match (neighbour.same_complainant, is_open) {
-        (true, true) if within(windows.complainant_days) => LinkKind::Duplicate,
-        (true, false) if within(windows.complainant_days) => LinkKind::Repeat,
+    match (neighbour.same_complainant, neighbour.stage.is_open()) {
+        (true, true) if within(windows.complainant_days) => Some(LinkKind::Duplicate),
+        (true, false) if within(windows.complainant_days) => Some(LinkKind::Repeat),
         // Two villages of one town are two places; a case that names only the town may be either.
         (false, true) if within(windows.problem_days) && may_be_one_place(&facts.region, &neighbour.region) => {
-            LinkKind::ClusterMember
+            Some(LinkKind::ClusterMember)
         }
-        _ => return None,
-    };
-    let same_village = facts.region.is_village() && facts.region == neighbour.region;
-    let same_object = facts.object_type == neighbour.object_type;
-    let reasons: Vec<Reason> = [
+        _ => None,
+    }
+}
+
+fn in_common(seeker: Seeker<'_>, neighbour: &Neighbour) -> usize {
+    seeker.facts.matters.iter().filter(|matter| neighbour.matters.contains(matter)).count()
+}
+
+fn is_same_village(seeker: Seeker<'_>, neighbour: &Neighbour) -> bool {
+    seeker.facts.region.is_village() && seeker.facts.region == neighbour.region
+}
+
+fn is_same_object(seeker: Seeker<'_>, neighbour: &Neighbour) -> bool {
+    seeker.facts.object_type == neighbour.object_type
+}
+
+fn weight(seeker: Seeker<'_>, neighbour: &Neighbour) -> u32 {
+    u32::from(neighbour.same_complainant) * 16
+        + u32::try_from(in_common(seeker, neighbour).min(4)).unwrap_or_default() * 3
+        + u32::from(is_same_village(seeker, neighbour)) * 2
+        + u32::from(is_same_object(seeker, neighbour))
+}
+
+/// Why, of one that is linked: it has a matter and the town in common.
+fn reasons(seeker: Seeker<'_>, neighbour: &Neighbour) -> Vec<Reason> {
+    let same_village = is_same_village(seeker, neighbour);
+    [
         (neighbour.same_complainant, Reason::SameComplainant),
         (true, Reason::SameMatter),
         (!same_village, Reason::SameTown),
         (same_village, Reason::SameVillage),
-        (same_object, Reason::SameObject),
+        (is_same_object(seeker, neighbour), Reason::SameObject),
     ]
     .into_iter()
     .filter_map(|(holds, reason)| holds.then_some(reason))
-    .collect();
-    let weight = u32::from(neighbour.same_complainant) * 16
-        + u32::try_from(in_common.min(4)).unwrap_or_default() * 3
-        + u32::from(same_village) * 2
-        + u32::from(same_object);
-    Some((weight, Candidate { neighbour: neighbour.clone(), kind, reasons }))
+    .collect()
 }
 
 fn may_be_one_place(one: &RegionCode, other: &RegionCode) -> bool {

@@ -43,7 +43,6 @@ CREATE TABLE cases (
   state bytea NOT NULL,
   CONSTRAINT case_number_once UNIQUE (number),
   CONSTRAINT tracking_code_once UNIQUE (tracking_code),
-  CONSTRAINT complainant_once UNIQUE (complainant_id),
   CHECK (head_id <> id),
   -- A round of handling exists exactly while and after a case is handled.
   CHECK ((stage IN ('accepted', 'handled', 'closed')) = (round > 0)),

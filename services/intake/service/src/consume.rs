@@ -9,9 +9,11 @@ use crate::wire::heard::{Heard, heard};
 /// The services whose events intake hears.
 pub const HEARS: &[&str] = &["assignment", "supervision", "evaluation"];
 
-/// The heads an event touches: its case, and because what is said of a head concerns its members, the whole cluster.
-pub fn keys_of(envelope: &Envelope) -> Result<Keys<Needs>, Failed> {
-    Ok(match heard(envelope)? {
+/// What an event says, and the heads it touches: its case, and because what is said of a head concerns its members, the whole
+/// cluster.
+pub fn read(envelope: &Envelope) -> Result<(Keys<Needs>, Heard), Failed> {
+    let heard = heard(envelope)?;
+    let keys = match &heard {
         Heard::Diagnosis { case, .. }
         | Heard::Involved { case, .. }
         | Heard::Handled { case, .. }
@@ -19,7 +21,8 @@ pub fn keys_of(envelope: &Envelope) -> Result<Keys<Needs>, Failed> {
         | Heard::ClosingApproved { case, .. }
         | Heard::Reopen { case, .. } => cluster(case.uuid()),
         Heard::AccountDisabled { .. } | Heard::Nothing => Keys::default(),
-    })
+    };
+    Ok((keys, heard))
 }
 
 /// A case with its whole cluster.

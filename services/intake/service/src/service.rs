@@ -1,5 +1,7 @@
 //! Intake as the kit knows it.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use kit::context::Context;
 use kit::envelope::Envelope;
@@ -44,6 +46,7 @@ impl Service for Intake {
     type Unit = Unit;
     type Needs = Needs;
     type Rules = Rules;
+    type Heard = wire::heard::Heard;
 
     fn sealing_key(&self) -> Option<&Key> {
         Some(self.vault.key())
@@ -53,8 +56,8 @@ impl Service for Intake {
         Rules::parse(bytes)
     }
 
-    fn keys_of(&self, event: &Envelope) -> Result<Keys<Needs>, Failed> {
-        consume::keys_of(event)
+    fn read(&self, event: &Envelope) -> Result<(Keys<Needs>, Self::Heard), Failed> {
+        consume::read(event)
     }
 
     async fn widen(&self, tx: &mut Tx, keys: &mut Keys<Needs>) -> Result<(), StoreError> {
@@ -65,8 +68,14 @@ impl Service for Intake {
         store::load(tx, keys).await
     }
 
-    fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, event: &Envelope) -> Result<(), Failed> {
-        app::follow::follow(unit, cx, wire::heard::heard(event)?)
+    fn on_event(
+        &self,
+        unit: &mut Unit,
+        cx: &mut Context<Rules>,
+        heard: &Self::Heard,
+        _: &Arc<Envelope>,
+    ) -> Result<(), Failed> {
+        app::follow::follow(unit, cx, heard.clone())
     }
 
     // Intake arms no timer: the clocks of acceptance are supervision's, and nothing here happens by silence.

@@ -1,5 +1,6 @@
 //! What intake remembers: all of its SQL.
 
+mod cases;
 mod flush;
 mod load;
 pub mod read;

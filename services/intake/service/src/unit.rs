@@ -1,6 +1,7 @@
 //! What a batch loads and changes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use intake_domain::{Case, Delivery, Neighbour, NoticeKind, Purpose};
 use jiff::Timestamp;
@@ -194,7 +195,7 @@ pub struct Unit {
     /// Keys destroyed.
     pub forgotten: Added<Forgotten>,
     /// Earlier cases for each new one; read only.
-    pub neighbours: BTreeMap<Uuid, Vec<Neighbour>>,
+    pub neighbours: BTreeMap<Uuid, Vec<Arc<Neighbour>>>,
 }
 
 impl KitUnit for Unit {

@@ -13,23 +13,26 @@ use crate::unit::{Needs, Unit};
 use crate::wire::events;
 use crate::wire::heard::{Heard, heard};
 
-/// The heads an event touches. A case's head guards what is known of it; the store adds its unfinished operations.
-pub fn keys_of(event: &Envelope) -> Result<Keys<Needs>, Failed> {
-    Ok(match heard(event)? {
+/// What an event says, and the heads it touches. A case's head guards what is known of it; the store adds its unfinished
+/// operations.
+pub fn read(event: &Envelope) -> Result<(Keys<Needs>, Heard), Failed> {
+    let heard = heard(event)?;
+    let keys = match &heard {
         Heard::Escalated { case, operation, .. } => Keys::many([case.uuid(), operation.uuid()]),
         Heard::Ended { case, .. }
         | Heard::OpenAgain(case)
         | Heard::OrderWithdrawn { case, .. }
         | Heard::ClosingRefused(case) => Keys::one(case.uuid()),
         // Every case has clocks; only one that was escalated is worth a lock.
-        Heard::FinishBy { case, .. } => Keys::needing(Needs { if_known: [case].into(), ..Needs::default() }),
+        Heard::FinishBy { case, .. } => Keys::needing(Needs { if_known: [*case].into(), ..Needs::default() }),
         Heard::AccountDisabled(_) | Heard::Nothing => Keys::default(),
-    })
+    };
+    Ok((keys, heard))
 }
 
 /// Decides an event on the loaded unit.
-pub fn on_event(unit: &mut Unit, cx: &mut Cx, event: &Envelope) -> Result<(), Failed> {
-    match heard(event)? {
+pub fn on_event(unit: &mut Unit, cx: &mut Cx, heard: &Heard) -> Result<(), Failed> {
+    match heard.clone() {
         escalation @ Heard::Escalated { .. } => escalated(unit, cx, escalation),
         Heard::Ended { case, reason, round } => ended(unit, cx, case, reason, round),
         Heard::OrderWithdrawn { case, order } => order_withdrawn(unit, cx, case, order),

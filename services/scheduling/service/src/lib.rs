@@ -10,6 +10,8 @@ pub mod tick;
 pub mod unit;
 pub mod wire;
 
+use std::sync::Arc;
+
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
@@ -54,6 +56,7 @@ impl Service for Scheduling {
     type Unit = Unit;
     type Needs = Needs;
     type Rules = Rules;
+    type Heard = wire::heard::Heard;
 
     fn sealing_key(&self) -> Option<&Key> {
         Some(self.texts.key())
@@ -63,8 +66,8 @@ impl Service for Scheduling {
         Rules::parse(bytes)
     }
 
-    fn keys_of(&self, event: &Envelope) -> Result<Keys<Needs>, Failed> {
-        consume::keys_of(event)
+    fn read(&self, event: &Envelope) -> Result<(Keys<Needs>, Self::Heard), Failed> {
+        consume::read(event)
     }
 
     fn keys_of_rules(&self, rules: &Rules) -> Keys<Needs> {
@@ -80,8 +83,14 @@ impl Service for Scheduling {
         store::load(tx, keys).await
     }
 
-    fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, event: &Envelope) -> Result<(), Failed> {
-        consume::on_event(unit, cx, event)
+    fn on_event(
+        &self,
+        unit: &mut Unit,
+        cx: &mut Context<Rules>,
+        heard: &Self::Heard,
+        _: &Arc<Envelope>,
+    ) -> Result<(), Failed> {
+        consume::on_event(unit, cx, heard)
     }
 
     fn on_timer(&self, unit: &mut Unit, cx: &mut Context<Rules>, timer: &FiredTimer) -> Result<(), Failed> {

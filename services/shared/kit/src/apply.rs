@@ -98,8 +98,11 @@ impl Turn {
     }
 }
 
-/// The facts of a row, and what they need together.
-type Said<S> = (Vec<Arc<Envelope>>, Result<Keys<<S as Service>::Needs>, Failed>);
+/// A fact of a row, as it stands there and as the service reads it.
+pub(crate) type Fact<S> = (Arc<Envelope>, <S as Service>::Heard);
+
+/// What a row says: what its facts need together, and each of them.
+pub(crate) type Said<S> = (Keys<<S as Service>::Needs>, Vec<Fact<S>>);
 
 /// What became of one event.
 enum Fate {
@@ -242,16 +245,16 @@ impl<S: Service> Corridor<S> {
     ) -> Result<Left, Stopped> {
         let events: Vec<(&'static str, &Arc<Envelope>)> =
             turns.iter().flat_map(|turn| turn.next.iter().map(|event| (turn.producer, event))).collect();
-        let (said, wanted): (Vec<_>, Vec<_>) = events.iter().map(|(_, event)| self.said(event)).unzip();
-        let keys = union(wanted.iter().filter_map(|keys| keys.as_ref().ok()).cloned());
+        let said: Vec<_> = events.iter().map(|(_, event)| self.said(event)).collect();
+        let keys = union(said.iter().filter_map(|said| said.as_ref().ok()).map(|(keys, _)| keys.clone()));
         let touched: Vec<BTreeSet<Uuid>> = events
             .iter()
-            .zip(&wanted)
-            .map(|((_, event), keys)| {
+            .zip(&said)
+            .map(|((_, event), said)| {
                 // An event that touches nothing waits for nobody and nobody waits for it.
-                match keys {
-                    Ok(keys) if keys.heads.is_empty() => BTreeSet::new(),
-                    Ok(keys) => keys.heads.iter().copied().chain([event.key]).collect(),
+                match said {
+                    Ok((keys, _)) if keys.heads.is_empty() => BTreeSet::new(),
+                    Ok((keys, _)) => keys.heads.iter().copied().chain([event.key]).collect(),
                     Err(_) => BTreeSet::from([event.key]),
                 }
             })
@@ -265,16 +268,16 @@ impl<S: Service> Corridor<S> {
         let mut unit = self.inner.service.load(tx, &wide).await?;
         let mut context: Option<Context<S::Rules>> = None;
         let mut rows = Vec::new();
-        for ((((producer, event), said), wanted), touched) in events.into_iter().zip(said).zip(wanted).zip(touched) {
+        for (((producer, event), said), touched) in events.into_iter().zip(said).zip(touched) {
             let is_behind = waiting.get(producer).is_some_and(|waiting| !waiting.is_disjoint(&touched));
-            let fate = match wanted {
+            let fate = match said {
                 _ if is_behind => Fate::Behind,
                 _ if !fenced.is_disjoint(&touched) => {
                     Fate::Park { reason: "its case waits for a person after a recovery".to_owned(), waits: true }
                 }
                 _ if park => Fate::Park { reason: "a constraint of the store refused it".to_owned(), waits: false },
                 Err(failed) => fate_of(failed),
-                Ok(_) => self.decide_event(&mut unit, &mut context, opened, &said),
+                Ok((_, facts)) => self.decide_event(&mut unit, &mut context, opened, &facts),
             };
             let (reason, state) = match fate {
                 Fate::Applied => continue,
@@ -296,14 +299,15 @@ impl<S: Service> Corridor<S> {
     }
 
     /// What a row says, fact by fact, and what its facts need together.
-    pub(crate) fn said(&self, event: &Arc<Envelope>) -> Said<S> {
-        match Envelope::each_fact(event) {
-            Ok(facts) => {
-                let keys: Result<Vec<_>, Failed> = facts.iter().map(|fact| self.inner.service.keys_of(fact)).collect();
-                (facts, keys.map(union))
-            }
-            Err(error) => (Vec::new(), Err(Failed::Broken(error.to_string()))),
+    pub(crate) fn said(&self, event: &Arc<Envelope>) -> Result<Said<S>, Failed> {
+        let facts = Envelope::each_fact(event).map_err(|error| Failed::Broken(error.to_string()))?;
+        let (mut keys, mut read) = (Vec::with_capacity(facts.len()), Vec::with_capacity(facts.len()));
+        for fact in facts {
+            let (needed, heard) = self.inner.service.read(&fact)?;
+            keys.push(needed);
+            read.push((fact, heard));
         }
+        Ok((union(keys), read))
     }
 
     /// One row on the loaded unit, all its facts; a failure leaves no trace in it.
@@ -312,22 +316,22 @@ impl<S: Service> Corridor<S> {
         unit: &mut S::Unit,
         context: &mut Option<Context<S::Rules>>,
         opened: &Opened<S::Rules>,
-        said: &[Arc<Envelope>],
+        said: &[Fact<S>],
     ) -> Result<(), Failed> {
-        let Some(first) = said.first() else { return Ok(()) };
+        let Some((first, _)) = said.first() else { return Ok(()) };
         let cause = Cause::Event(Arc::clone(first));
         let cx = context
             .get_or_insert_with(|| Context::new(S::NAME, opened.moment.now, opened.rules.clone(), cause.clone()));
         cx.begin(cause);
         mark(unit);
-        let decided = said.iter().try_for_each(|fact| {
+        let decided = said.iter().try_for_each(|(fact, heard)| {
             let span = telemetry::followed(
                 fact.traceparent.as_deref(),
                 || tracing::info_span!("consume", otel.name = %format!("{} hears {}", S::NAME, fact.type_name)),
             );
             let _entered = span.enter();
             cx.go_on(Arc::clone(fact));
-            unpanicked(|| self.inner.service.on_event(unit, cx, fact))
+            unpanicked(|| self.inner.service.on_event(unit, cx, heard, fact))
                 .unwrap_or_else(|panic| Err(Failed::Broken(panic)))
         });
         if decided.is_err() {
@@ -342,7 +346,7 @@ impl<S: Service> Corridor<S> {
         unit: &mut S::Unit,
         context: &mut Option<Context<S::Rules>>,
         opened: &Opened<S::Rules>,
-        said: &[Arc<Envelope>],
+        said: &[Fact<S>],
     ) -> Fate {
         match self.decide_event_failed(unit, context, opened, said) {
             Ok(()) => Fate::Applied,
@@ -382,9 +386,7 @@ async fn lock_cursors(
     let mut moment = None;
     let mut cursors = BTreeMap::new();
     for row in rows {
-        let (rolled_back, mending) = (row.mode == "rolled_back", row.mode == "mending");
-        let head = (row.own_epoch, row.last_pos);
-        moment = Some(Moment { now: row.now.to_jiff(), revision: row.revision, rolled_back, mending, head });
+        moment = Some(Moment::new(row.now.to_jiff(), row.revision, &row.mode, (row.own_epoch, row.last_pos)));
         let cursor = Cursor { epoch: row.epoch, pos: row.pos, state: row.state, seen_hash: row.seen_hash };
         cursors.insert(row.producer, cursor);
     }

@@ -82,15 +82,13 @@ impl<S: Service> Corridor<S> {
 
     /// False where nothing of what is held is about anything this service keeps.
     fn concerns_us(&self, ears: &Ears) -> bool {
-        let concerns = |event: &Arc<Envelope>| self.said(event).1.is_ok_and(|keys| !keys.heads.is_empty());
+        let concerns = |event: &Arc<Envelope>| self.said(event).is_ok_and(|(keys, _)| !keys.heads.is_empty());
         ears.few(FEW).is_none_or(|held| held.iter().any(concerns))
     }
 
     /// One transaction over what is ripe; answers with how much was applied, and how long the first of it had waited.
     async fn hear_once(&self, ears: &Ears, look: &Look, patience: &mut Patience) -> (usize, Duration) {
         let (heard, offers) = ears.offers(look);
-        let (first, sequels) = ears.apart(&offers);
-        patience.note(&first, &sequels);
         let (mut count, mut lag) = (0, Duration::ZERO);
         let mut failed = false;
         for (ear, (offer, applied)) in heard.into_iter().zip(offers.iter().zip(self.apply_together(&offers).await)) {
@@ -113,7 +111,11 @@ impl<S: Service> Corridor<S> {
                 }
             }
         }
-        if failed {
+        // Only what was applied teaches anything; what failed is offered again.
+        if !failed {
+            let (first, sequels) = ears.apart(&offers);
+            patience.note(&first, &sequels);
+        } else {
             tokio::time::sleep(Duration::from_millis(50 + u64::from(rand::random::<u8>()))).await;
         }
         (count, lag)

@@ -8,6 +8,7 @@ pub mod blob;
 pub mod bundle;
 pub mod caller;
 pub mod clock;
+pub mod columns;
 pub mod commands;
 mod connections;
 pub mod consumer;

@@ -232,9 +232,8 @@ impl<S: Service> Corridor<S> {
 
     async fn decide_parked(&self, tx: &mut Tx, event: Envelope) -> Result<Result<Left, Failed>, Stopped> {
         let event = Arc::new(event);
-        let (said, keys) = self.said(&event);
-        let keys = match keys {
-            Ok(keys) => keys,
+        let (keys, said) = match self.said(&event) {
+            Ok(said) => said,
             Err(failed) => return Ok(Err(failed)),
         };
         let opened = self.open(tx).await?;

@@ -1,6 +1,7 @@
-//! What decisions said, as rows of the journal: one for each decision and aggregate, however many facts it is.
+//! What decisions said, as rows of the journal: few, however many facts they are.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use prost::Message;
 use uuid::Uuid;
@@ -12,28 +13,56 @@ use crate::envelope::{FACTS, FACTS_VERSION};
 /// Facts are put together up to here; a row beyond it begins anew, and stays well below what a stream takes.
 const FULL_BYTES: usize = 64 * 1024;
 
-/// Puts neighbours together that one decision said of one aggregate. The order of all facts stays what it was.
-pub(crate) fn rows(said: &[Emitted]) -> Vec<Cow<'_, Emitted>> {
-    let mut rows = Vec::with_capacity(said.len());
-    let mut rest = said;
-    while let Some(first) = rest.first() {
-        let mut bytes = 0;
-        let together = rest
-            .iter()
-            .take_while(|fact| {
-                bytes += fact.payload.len();
-                fact.key == first.key && fact.decision == first.decision && bytes <= FULL_BYTES
-            })
-            .count()
-            .max(1);
-        let (row, others) = rest.split_at(together);
-        rows.push(if row.len() == 1 { Cow::Borrowed(first) } else { Cow::Owned(packed(first, row)) });
-        rest = others;
-    }
-    rows
+/// Facts that share a row.
+struct Row<'s> {
+    facts: Vec<&'s Emitted>,
+    bytes: usize,
+    /// All that its decisions said, they said of this one aggregate.
+    alone: bool,
 }
 
-fn packed(first: &Emitted, facts: &[Emitted]) -> Emitted {
+/// Puts together what one decision said of one aggregate, and what several events of one batch made us say of it: two producers
+/// who speak of a case at once are answered in one row. The order of each aggregate's facts stays what it was, and so does the
+/// order of all that a decision said of several.
+pub(crate) fn rows(said: &[Emitted]) -> Vec<Cow<'_, Emitted>> {
+    let mut rows: Vec<Row<'_>> = Vec::with_capacity(said.len());
+    let mut last_of: HashMap<Uuid, usize> = HashMap::new();
+    for decision in said.chunk_by(|one, next| one.decision == next.decision) {
+        let alone = decision.windows(2).all(|pair| matches!(pair, [one, next] if one.key == next.key));
+        let mut before: Option<&Emitted> = None;
+        for fact in decision {
+            let continues = before.replace(fact).is_some_and(|before| before.key == fact.key);
+            let last = last_of.get(&fact.key).and_then(|place| rows.get_mut(*place));
+            let together = last.filter(|row| {
+                let answers = row.alone && alone && row.facts.first().is_some_and(|first| goes_with(first, fact));
+                row.bytes + fact.payload.len() <= FULL_BYTES && (continues || answers)
+            });
+            if let Some(row) = together {
+                row.bytes += fact.payload.len();
+                row.facts.push(fact);
+            } else {
+                last_of.insert(fact.key, rows.len());
+                rows.push(Row { facts: vec![fact], bytes: fact.payload.len(), alone });
+            }
+        }
+    }
+    rows.iter().filter_map(|row| packed(&row.facts)).collect()
+}
+
+/// True where what two events caused may stand under one actor and one trace.
+fn goes_with(first: &Emitted, fact: &Emitted) -> bool {
+    first.cause_id.is_some()
+        && fact.cause_id.is_some()
+        && (first.command_id, fact.command_id) == (None, None)
+        && (&first.actor, &first.traceparent) == (&fact.actor, &fact.traceparent)
+}
+
+/// A row of several facts; one alone is its own row.
+fn packed<'s>(facts: &[&'s Emitted]) -> Option<Cow<'s, Emitted>> {
+    let (first, more) = facts.split_first()?;
+    if more.is_empty() {
+        return Some(Cow::Borrowed(first));
+    }
     let id = |id: Uuid| id.as_bytes().to_vec().into();
     let facts = facts.iter().map(|fact| Fact {
         r#type: fact.type_name.to_owned(),
@@ -42,12 +71,12 @@ fn packed(first: &Emitted, facts: &[Emitted]) -> Emitted {
         cause_id: fact.cause_id.filter(|_| fact.cause_id != first.cause_id).map(id).unwrap_or_default(),
         payload: fact.payload.clone().into(),
     });
-    Emitted {
+    Some(Cow::Owned(Emitted {
         type_name: FACTS,
         schema_ver: FACTS_VERSION,
         payload: Facts { facts: facts.collect() }.encode_to_vec(),
-        ..first.clone()
-    }
+        ..Emitted::clone(first)
+    }))
 }
 
 #[cfg(test)]
@@ -98,7 +127,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever was said comes out again in its order, with its id, its cause and its body, under its own key.
+        /// Whatever was said comes out again, with its id, its cause and its body, under its own key; what was said of one key
+        /// and what one decision said keep their order.
         #[test]
         fn what_was_said_is_read_again(facts in proptest::collection::vec((0u32..3, 0u8..3, 0usize..40_000), 0..12)) {
             let mut decision = 0;
@@ -110,21 +140,49 @@ mod tests {
                     said(nth, decision, *key, *bytes)
                 })
                 .collect();
-            let packed = rows(&said);
-            let read: Vec<Envelope> = packed.iter().flat_map(|row| read(row)).collect();
+            let read: Vec<Envelope> = rows(&said).iter().flat_map(|row| read(row)).collect();
             prop_assert_eq!(read.len(), said.len());
-            for (read, said) in read.iter().zip(&said) {
+            let place = |id: Uuid| read.iter().position(|read| read.event_id == id);
+            for (nth, fact) in said.iter().enumerate() {
+                let read = &read[place(fact.event_id).unwrap()];
                 prop_assert_eq!(
                     (read.event_id, read.cause_id, read.key, &read.payload, read.type_name.as_str()),
-                    (said.event_id, said.cause_id, said.key, &said.payload, said.type_name)
+                    (fact.event_id, fact.cause_id, fact.key, &fact.payload, fact.type_name)
                 );
-            }
-            // One row for each run of one decision about one key, but for the size.
-            for pair in packed.windows(2) {
-                let same = pair[0].key == pair[1].key && pair[0].decision == pair[1].decision;
-                prop_assert!(!same || pair[0].payload.len() + pair[1].payload.len() > FULL_BYTES / 2);
+                for later in &said[nth + 1..] {
+                    if later.key == fact.key || later.decision == fact.decision {
+                        prop_assert!(place(fact.event_id) < place(later.event_id));
+                    }
+                }
             }
         }
+    }
+
+    /// How many rows, and which facts stand in each.
+    fn told(said: &[Emitted]) -> Vec<Vec<u128>> {
+        let ids = |row: &Emitted| read(row).iter().map(|fact| fact.event_id.as_u128() - 1).collect();
+        rows(said).iter().map(|row| ids(row)).collect()
+    }
+
+    #[test]
+    fn what_two_events_made_us_say_of_one_key_is_one_row() {
+        let (first, second) = ([said(0, 1, 1, 9), said(1, 2, 2, 9)], [said(2, 3, 1, 9), said(3, 4, 2, 9)]);
+        let both: Vec<Emitted> = first.into_iter().chain(second).collect();
+        assert_eq!(told(&both), [[0, 2], [1, 3]]);
+        // What callers asked for stays apart: each has its own answer.
+        let asked = |mut fact: Emitted| {
+            (fact.command_id, fact.cause_id) = (Some(Uuid::from_u128(fact.decision.into())), None);
+            fact
+        };
+        let asked: Vec<Emitted> = both.into_iter().map(asked).collect();
+        assert_eq!(told(&asked).len(), 4);
+    }
+
+    #[test]
+    fn a_decision_about_several_keys_is_told_in_its_order() {
+        // The third speaks of both keys: what it says of the first must not come before what it says of the second.
+        let several = [said(0, 1, 1, 9), said(1, 2, 2, 9), said(2, 3, 2, 9), said(3, 3, 1, 9), said(4, 4, 1, 9)];
+        assert_eq!(told(&several), [vec![0], vec![1], vec![2], vec![3], vec![4]]);
     }
 
     #[test]

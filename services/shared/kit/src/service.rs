@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -129,6 +130,8 @@ pub trait Service: Send + Sync + 'static {
     type Needs: Merge;
     /// The parsed bundle of rules (a county pack).
     type Rules: Send + Sync + 'static;
+    /// What it reads in an event.
+    type Heard: Send + Sync;
 
     /// The key that seals what this service stores sealed; none where nothing is. A store remembers which key it was begun
     /// with, and the service does not start with another.
@@ -139,8 +142,8 @@ pub trait Service: Send + Sync + 'static {
     /// Parses and checks a bundle; every mistake at once.
     fn parse_rules(bytes: &[u8]) -> Result<Self::Rules, Vec<String>>;
 
-    /// What to hold before this event is decided. Events it does not act on name nothing.
-    fn keys_of(&self, event: &Envelope) -> Result<Keys<Self::Needs>, Failed>;
+    /// Reads an event, once, and says what to hold before it is decided. Events it does not act on name nothing.
+    fn read(&self, event: &Envelope) -> Result<(Keys<Self::Needs>, Self::Heard), Failed>;
 
     /// What to hold before this timer is decided: its key, and more where the service says so.
     fn keys_of_timer(&self, timer: &FiredTimer) -> Keys<Self::Needs> {
@@ -169,8 +172,14 @@ pub trait Service: Send + Sync + 'static {
         keys: &Keys<Self::Needs>,
     ) -> impl Future<Output = Result<Self::Unit, StoreError>> + Send;
 
-    /// Decides an event on the loaded unit: no SQL, no waiting.
-    fn on_event(&self, unit: &mut Self::Unit, cx: &mut Context<Self::Rules>, event: &Envelope) -> Result<(), Failed>;
+    /// Decides an event on the loaded unit: no SQL, no waiting. Decided again where its transaction is run again.
+    fn on_event(
+        &self,
+        unit: &mut Self::Unit,
+        cx: &mut Context<Self::Rules>,
+        heard: &Self::Heard,
+        event: &Arc<Envelope>,
+    ) -> Result<(), Failed>;
 
     /// Decides a timer that came due.
     fn on_timer(&self, unit: &mut Self::Unit, cx: &mut Context<Self::Rules>, timer: &FiredTimer) -> Result<(), Failed>;

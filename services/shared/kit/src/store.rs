@@ -40,6 +40,13 @@ pub struct Moment {
     pub head: (i32, i64),
 }
 
+impl Moment {
+    /// As `bus.node` and the newest bundle tell it.
+    pub fn new(now: Timestamp, revision: i64, mode: &str, head: (i32, i64)) -> Self {
+        Self { now, revision, rolled_back: mode == "rolled_back", mending: mode == "mending", head }
+    }
+}
+
 /// A command that was answered before.
 #[derive(Debug)]
 pub struct StoredCommand {
@@ -183,9 +190,7 @@ pub async fn begin(tx: &mut Tx, ids: &[Uuid]) -> Outcome<(Moment, Vec<StoredComm
     let mut moment = None;
     let mut answered = Vec::new();
     for row in rows {
-        let (rolled_back, mending) = (row.mode == "rolled_back", row.mode == "mending");
-        let head = (row.epoch, row.last_pos);
-        moment = Some(Moment { now: row.now.to_jiff(), revision: row.revision, rolled_back, mending, head });
+        moment = Some(Moment::new(row.now.to_jiff(), row.revision, &row.mode, (row.epoch, row.last_pos)));
         let command = (row.command_id, row.caller, row.method, row.request_hash, row.response);
         if let (Some(command_id), Some(caller), Some(method), Some(request_hash), Some(response)) = command {
             answered.push(StoredCommand { command_id, caller, method, request_hash, response });

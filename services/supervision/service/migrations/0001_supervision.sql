@@ -107,7 +107,6 @@ CREATE TABLE timeline (
   payload bytea NOT NULL,
   PRIMARY KEY (case_id, service, epoch, pos)
 );
-CREATE INDEX timeline_time ON timeline (case_id, occurred_at, service, pos);
 
 -- The second wall: reads for a department or a town run as this role, which sees what the unit it was told has a share in.
 DO $$

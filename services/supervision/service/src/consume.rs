@@ -1,5 +1,7 @@
 //! The door for other services: what they say changes the case it is about, and stands in its timeline.
 
+use std::sync::Arc;
+
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::service::{Failed, Keys};
@@ -7,28 +9,33 @@ use kit::service::{Failed, Keys};
 use crate::app::{failed, settle};
 use crate::rules::Rules;
 use crate::unit::{Needs, Unit};
-use crate::wire;
+use crate::wire::{self, Report};
 
-/// The cases an event changes; what only stands in a timeline locks nothing.
-pub fn keys_of(event: &Envelope) -> Result<Keys<Needs>, Failed> {
-    let heard = wire::heard(event)?;
-    Ok(Keys::many(heard.into_iter().map(|(case, _)| case.uuid())))
+/// What an event says, and the cases it changes; what only stands in a timeline locks nothing.
+pub fn read(event: &Envelope) -> Result<(Keys<Needs>, Report), Failed> {
+    let report = Report::of(event)?;
+    Ok((Keys::many(report.facts.iter().map(|(case, _)| case.uuid())), report))
 }
 
 /// Takes an event in.
-pub fn on_event(unit: &mut Unit, cx: &mut Context<Rules>, event: &Envelope) -> Result<(), Failed> {
-    if let Some(account) = wire::disabled_account(event)? {
-        cx.revoke(account);
+pub fn on_event(
+    unit: &mut Unit,
+    cx: &mut Context<Rules>,
+    report: &Report,
+    event: &Arc<Envelope>,
+) -> Result<(), Failed> {
+    if let Some(account) = &report.disabled_account {
+        cx.revoke(account.clone());
         return Ok(());
     }
-    let rules = std::sync::Arc::clone(cx.rules());
-    for (case, heard) in wire::heard(event)? {
-        let mut case = unit.case(case);
-        let events = case.hear(&heard, &rules.book).map_err(failed)?;
+    let rules = Arc::clone(cx.rules());
+    for (case, heard) in &report.facts {
+        let mut case = unit.case(*case);
+        let events = case.hear(heard, &rules.book).map_err(failed)?;
         settle(unit, cx, case, &events).map_err(failed)?;
     }
     for case in wire::cases_of(&event.type_name, &event.payload) {
-        unit.timeline.push((case, event.clone()));
+        unit.timeline.push((case, Arc::clone(event)));
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ mod tick;
 mod unit;
 mod wire;
 
+use std::sync::Arc;
+
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
@@ -52,6 +54,7 @@ impl Service for Supervision {
     type Unit = Unit;
     type Needs = Needs;
     type Rules = Rules;
+    type Heard = wire::Report;
 
     fn sealing_key(&self) -> Option<&Key> {
         Some(self.texts.key())
@@ -61,8 +64,8 @@ impl Service for Supervision {
         Rules::parse(bytes)
     }
 
-    fn keys_of(&self, event: &Envelope) -> Result<Keys<Needs>, Failed> {
-        consume::keys_of(event)
+    fn read(&self, event: &Envelope) -> Result<(Keys<Needs>, Self::Heard), Failed> {
+        consume::read(event)
     }
 
     fn keys_of_rules(&self, _: &Rules) -> Keys<Needs> {
@@ -77,8 +80,14 @@ impl Service for Supervision {
         store::load(tx, keys).await
     }
 
-    fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, event: &Envelope) -> Result<(), Failed> {
-        consume::on_event(unit, cx, event)
+    fn on_event(
+        &self,
+        unit: &mut Unit,
+        cx: &mut Context<Rules>,
+        report: &Self::Heard,
+        event: &Arc<Envelope>,
+    ) -> Result<(), Failed> {
+        consume::on_event(unit, cx, report, event)
     }
 
     fn on_timer(&self, unit: &mut Unit, cx: &mut Context<Rules>, timer: &FiredTimer) -> Result<(), Failed> {

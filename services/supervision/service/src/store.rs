@@ -1,5 +1,6 @@
 //! What is remembered. All the SQL of supervision.
 
+mod cases;
 pub mod lists;
 pub mod timeline;
 
@@ -7,7 +8,6 @@ use std::collections::BTreeMap;
 
 use jiff_sqlx::ToSqlx;
 use kit::corridor::unavailable;
-use kit::envelope::Envelope;
 use kit::refusal::Refusal;
 use kit::service::{Keys, StoreError, Tx};
 use kit::texts::Texts;
@@ -17,7 +17,7 @@ use supervision_domain::{Case, Member};
 use uuid::Uuid;
 use vocab::{CaseId, SupervisionOrderId};
 
-use crate::unit::{Needs, STOPPED, Unit, town};
+use crate::unit::{Needs, Unit};
 
 /// Where the reason for an extension is sealed.
 const CLOCK_REASON: &str = "clock_reason.words";
@@ -76,124 +76,13 @@ async fn load_members(tx: &mut Tx, heads: &[Uuid]) -> Result<BTreeMap<CaseId, Ve
     Ok(members)
 }
 
-/// Writes what changed, one statement a table.
+/// Writes what changed; parents before children.
 pub async fn flush(tx: &mut Tx, unit: &Unit, texts: &Texts) -> Result<(), StoreError> {
-    flush_cases(tx, unit).await?;
-    flush_knowers(tx, unit).await?;
-    flush_clocks(tx, unit).await?;
+    cases::write(tx, unit).await?;
     flush_orders(tx, unit).await?;
     flush_answers(tx, unit, texts).await?;
     flush_reasons(tx, unit, texts).await?;
-    flush_closings(tx, unit).await?;
-    flush_timeline(tx, unit).await
-}
-
-async fn flush_cases(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
-    let (mut ids, mut numbers, mut heads, mut towns) = (vec![], vec![], vec![], vec![]);
-    let (mut open, mut replies, mut states) = (vec![], vec![], vec![]);
-    for (id, case) in unit.cases.changed() {
-        ids.push(id.uuid());
-        numbers.push(case.ledger.case_no.clone());
-        heads.push(case.ledger.head.map(CaseId::uuid));
-        towns.push(town(case).map(String::from));
-        open.push(case.ledger.is_open());
-        replies.push(count("case_file", id, case.ledger.reply_round())?);
-        states.push(kit::state::pack(case).map_err(|error| unreadable("case_file", id, error))?);
-    }
-    if ids.is_empty() {
-        return Ok(());
-    }
-    sqlx::query!(
-        "INSERT INTO case_file (id, case_no, head_id, town, open, reply_round, state)
-         SELECT * FROM UNNEST($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[], $6::int[], $7::bytea[])
-         ON CONFLICT (id) DO UPDATE SET
-           case_no = EXCLUDED.case_no, head_id = EXCLUDED.head_id, town = EXCLUDED.town, open = EXCLUDED.open,
-           reply_round = EXCLUDED.reply_round, state = EXCLUDED.state",
-        &ids,
-        &numbers as _,
-        &heads as _,
-        &towns as _,
-        &open,
-        &replies,
-        &states
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn flush_knowers(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
-    if unit.knowers.rows().is_empty() {
-        return Ok(());
-    }
-    let (cases, units): (Vec<Uuid>, Vec<String>) =
-        unit.knowers.rows().iter().map(|(case, unit)| (case.uuid(), unit.to_string())).unzip();
-    sqlx::query!(
-        "INSERT INTO case_unit (case_id, unit_code)
-         SELECT * FROM UNNEST($1::uuid[], $2::text[])
-         ON CONFLICT DO NOTHING",
-        &cases,
-        &units
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn flush_clocks(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
-    let (mut cases, mut rounds, mut kinds) = (vec![], vec![], vec![]);
-    let (mut holders, mut states) = (vec![], vec![]);
-    let (mut anchors, mut dues, mut pauses) = (vec![], vec![], vec![]);
-    let (mut stopped_cases, mut stopped_rounds, mut stopped_kinds) = (vec![], vec![], vec![]);
-    for ((case, round, kind), row) in unit.clocks.changed() {
-        if row.state == STOPPED {
-            stopped_cases.push(case.uuid());
-            stopped_rounds.push(count("clock", case, *round)?);
-            stopped_kinds.push(kind.clone());
-            continue;
-        }
-        cases.push(case.uuid());
-        rounds.push(count("clock", case, *round)?);
-        kinds.push(kind.clone());
-        holders.push(row.holder.clone());
-        states.push(row.state.to_owned());
-        anchors.push(row.anchor_at.to_sqlx());
-        dues.push(row.due_at.to_sqlx());
-        pauses.push(row.paused_at.map(ToSqlx::to_sqlx));
-    }
-    if !stopped_cases.is_empty() {
-        sqlx::query!(
-            "DELETE FROM clock c USING UNNEST($1::uuid[], $2::int[], $3::text[]) AS s (case_id, round, kind)
-             WHERE c.case_id = s.case_id AND c.round = s.round AND c.kind = s.kind",
-            &stopped_cases,
-            &stopped_rounds,
-            &stopped_kinds
-        )
-        .execute(&mut *tx)
-        .await?;
-    }
-    if cases.is_empty() {
-        return Ok(());
-    }
-    sqlx::query!(
-        "INSERT INTO clock (case_id, round, kind, holder, state, anchor_at, due_at, paused_at)
-         SELECT * FROM UNNEST($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[],
-                              $6::timestamptz[], $7::timestamptz[], $8::timestamptz[])
-         ON CONFLICT (case_id, round, kind) DO UPDATE SET
-           holder = EXCLUDED.holder, state = EXCLUDED.state, anchor_at = EXCLUDED.anchor_at,
-           due_at = EXCLUDED.due_at, paused_at = EXCLUDED.paused_at",
-        &cases,
-        &rounds,
-        &kinds,
-        &holders,
-        &states,
-        &anchors as _,
-        &dues as _,
-        &pauses as _
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
+    flush_closings(tx, unit).await
 }
 
 async fn flush_orders(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
@@ -310,54 +199,6 @@ async fn flush_closings(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
         &states,
         &proven,
         &handled as _
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn flush_timeline(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
-    // What one row of a journal says of a case is one entry, as it was there.
-    let mut rows: Vec<(CaseId, Envelope)> = Vec::new();
-    let of_one_row = |(one, of): &(CaseId, Envelope), (other, with): &(CaseId, Envelope)| {
-        (one, &of.service, of.epoch, of.pos) == (other, &with.service, with.epoch, with.pos)
-    };
-    let mut heard: Vec<_> = unit.timeline.rows().iter().collect();
-    heard.sort_by_key(|(case, event)| (*case, event.service.clone(), event.epoch, event.pos));
-    for facts in heard.chunk_by(|one, other| of_one_row(one, other)) {
-        let together: Vec<&Envelope> = facts.iter().map(|(_, event)| event).collect();
-        rows.extend(facts.first().map(|(case, _)| *case).zip(Envelope::together(&together)));
-    }
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let cases: Vec<Uuid> = rows.iter().map(|(case, _)| case.uuid()).collect();
-    let occurred: Vec<jiff_sqlx::Timestamp> = rows.iter().map(|(_, event)| event.occurred_at.to_sqlx()).collect();
-    let services: Vec<String> = rows.iter().map(|(_, event)| event.service.clone()).collect();
-    let epochs: Vec<i32> = rows.iter().map(|(_, event)| event.epoch).collect();
-    let positions: Vec<i64> = rows.iter().map(|(_, event)| event.pos).collect();
-    let ids: Vec<Uuid> = rows.iter().map(|(_, event)| event.event_id).collect();
-    let types: Vec<String> = rows.iter().map(|(_, event)| event.type_name.clone()).collect();
-    let recorded: Vec<jiff_sqlx::Timestamp> = rows.iter().map(|(_, event)| event.recorded_at.to_sqlx()).collect();
-    let actors: Vec<String> = rows.iter().map(|(_, event)| event.actor.clone()).collect();
-    let traces: Vec<Option<String>> = rows.iter().map(|(_, event)| event.traceparent.clone()).collect();
-    let payloads: Vec<Vec<u8>> = rows.iter().map(|(_, event)| event.payload.clone()).collect();
-    sqlx::query!(
-        "INSERT INTO timeline (case_id, occurred_at, service, epoch, pos, event_id, type, recorded_at, actor, traceparent, payload)
-         SELECT * FROM UNNEST($1::uuid[], $2::timestamptz[], $3::text[], $4::int[], $5::bigint[], $6::uuid[], $7::text[],
-                              $8::timestamptz[], $9::text[], $10::text[], $11::bytea[])
-         ON CONFLICT DO NOTHING",
-        &cases,
-        &occurred as _,
-        &services,
-        &epochs,
-        &positions,
-        &ids,
-        &types,
-        &recorded as _,
-        &actors,
-        &traces as _,
-        &payloads
     )
     .execute(tx)
     .await?;

@@ -1,6 +1,7 @@
 //! What a batch holds: cases as they stand, and the rows that follow from what changed in them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use kit::envelope::Envelope;
@@ -111,7 +112,7 @@ pub struct Unit {
     /// Why clocks were extended.
     pub reasons: Added<ClockReason>,
     /// New entries of timelines.
-    pub timeline: Added<(CaseId, Envelope)>,
+    pub timeline: Added<(CaseId, Arc<Envelope>)>,
     /// Members of the heads that were asked for, as they stood when the batch began.
     pub members: BTreeMap<CaseId, Vec<Member>>,
 }

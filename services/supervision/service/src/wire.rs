@@ -8,6 +8,6 @@ mod view;
 
 pub use details::cases_of;
 pub use entry::{cases_named, entry_for_unit, entry_view, forget_cases};
-pub use heard::{disabled_account, heard};
+pub use heard::Report;
 pub use said::say;
 pub use view::{Labels, case_id, clock_view, order_view, proof_view, reason_code, task_view};

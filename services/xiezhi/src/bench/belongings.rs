@@ -32,6 +32,7 @@ const INTAKE: &[Belongings] = &[
 ];
 const ASSIGNMENT: &[Belongings] = &[
     by("public.responsibility", "case_id = $1"),
+    by("public.handling_clock", "case_id = $1"),
     by("public.determination", "case_id = $1"),
     by("public.consultation", "case_id = $1"),
     by("public.ruling", "case_id = $1"),

@@ -25,14 +25,13 @@ fn bounds_the_handling(rules: &Rules, kind: &str) -> bool {
     rule.is_some_and(|rule| rule.stops.iter().any(|event| ENDS.contains(&event.as_str())))
 }
 
-/// 计时开始: orders know their own deadlines already. What is told of a case not heard of yet is told again when it changes.
+/// 计时开始: orders know their own deadlines already. It needs nothing of the case, which may not be loaded.
 pub fn run(unit: &mut Unit, cx: &mut Cx, case: CaseId, clocks: &[Clock]) -> Result<(), Failed> {
-    let mut running: BTreeMap<String, Timestamp> = case_clocks(clocks).map_err(broken)?;
-    running.retain(|kind, _| bounds_the_handling(cx.rules(), kind));
-    if running.is_empty() || unit.files.get(&case).is_none() {
-        return Ok(());
+    let running: BTreeMap<String, Timestamp> = case_clocks(clocks).map_err(broken)?;
+    for (kind, due_at) in running.into_iter().filter(|(kind, _)| bounds_the_handling(cx.rules(), kind)) {
+        unit.see_clock(case, kind, Some(due_at));
     }
-    follow(unit, cx, case, Command::SeeClocks { running, stopped: Vec::new() })
+    Ok(())
 }
 
 /// 延期、调整: new due dates.
@@ -59,19 +58,10 @@ pub fn see(unit: &mut Unit, cx: &mut Cx, case: CaseId, clocks: &[Clock], state: 
 }
 
 /// 停止、中止 of the case's own clocks.
-pub fn stop<'k>(
-    unit: &mut Unit,
-    cx: &mut Cx,
-    case: CaseId,
-    kinds: impl Iterator<Item = &'k str>,
-) -> Result<(), Failed> {
-    let Some(held) = unit.files.get(&case) else { return Ok(()) };
-    let stopped: Vec<String> =
-        kinds.filter(|kind| held.file.case.clocks.contains_key(*kind)).map(str::to_owned).collect();
-    if stopped.is_empty() {
-        return Ok(());
+pub fn stop<'k>(unit: &mut Unit, case: CaseId, kinds: impl Iterator<Item = &'k str>) {
+    for kind in kinds.filter(|kind| clock_kind(kind).1.is_none()) {
+        unit.see_clock(case, kind.to_owned(), None);
     }
-    follow(unit, cx, case, Command::SeeClocks { running: BTreeMap::new(), stopped })
 }
 
 fn deadline_of(unit: &Unit, case: CaseId, order: WorkOrderId) -> Result<Option<Deadline>, Failed> {

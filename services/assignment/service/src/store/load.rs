@@ -33,7 +33,11 @@ pub async fn widen(tx: &mut Tx, keys: &mut Keys<Needs>) -> Result<(), StoreError
 
 /// The unit of a batch.
 pub async fn load(tx: &mut Tx, keys: &Keys<Needs>) -> Result<Unit, StoreError> {
-    let heads: Vec<Uuid> = keys.heads.iter().copied().collect();
+    let is_left_alone = |head: &Uuid| {
+        let case = CaseId::new(*head);
+        keys.needs.left_alone.contains(&case) && !keys.needs.files.contains(&case)
+    };
+    let heads: Vec<Uuid> = keys.heads.iter().filter(|head| !is_left_alone(head)).copied().collect();
     let mut unit = Unit::default();
     if !heads.is_empty() {
         unit.files = Table::loaded(files(tx, &heads).await?);
@@ -76,6 +80,14 @@ async fn files(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<(CaseId, Held)>, StoreEr
         let order: WorkOrder = stored("work_order", row.id, &row.state)?;
         if let Some(file) = files.get_mut(&row.case_id) {
             file.orders.insert(order.id, order);
+        }
+    }
+    let clocks = sqlx::query!("SELECT case_id, kind, due_at FROM handling_clock WHERE case_id = ANY($1)", ids)
+        .fetch_all(&mut *tx)
+        .await?;
+    for row in clocks {
+        if let Some(file) = files.get_mut(&row.case_id) {
+            file.case.clocks.insert(row.kind, row.due_at.to_jiff());
         }
     }
     let consultations = sqlx::query!(

@@ -1,5 +1,6 @@
 //! What is remembered: all the SQL of assignment.
 
+mod cases;
 mod flush;
 mod load;
 pub mod read;

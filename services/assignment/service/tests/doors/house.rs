@@ -118,17 +118,18 @@ macro_rules! voices {
             type Unit = Nothing;
             type Needs = ();
             type Rules = ();
+            type Heard = ();
 
             fn parse_rules(_: &[u8]) -> Result<(), Vec<String>> {
                 Ok(())
             }
-            fn keys_of(&self, _: &Envelope) -> Result<Keys<()>, Failed> {
-                Ok(Keys::default())
+            fn read(&self, _: &Envelope) -> Result<(Keys<()>, ()), Failed> {
+                Ok((Keys::default(), ()))
             }
             async fn load(&self, _: &mut Tx, _: &Keys<()>) -> Result<Nothing, StoreError> {
                 Ok(Nothing)
             }
-            fn on_event(&self, _: &mut Nothing, _: &mut Context<()>, _: &Envelope) -> Result<(), Failed> {
+            fn on_event(&self, _: &mut Nothing, _: &mut Context<()>, (): &(), _: &std::sync::Arc<Envelope>) -> Result<(), Failed> {
                 Ok(())
             }
             fn on_timer(&self, _: &mut Nothing, _: &mut Context<()>, _: &FiredTimer) -> Result<(), Failed> {

@@ -14,13 +14,27 @@ pub(super) struct Span {
 pub(super) struct Text {
     pub chars: Vec<char>,
     plain: Vec<char>,
+    /// A bit for each character that may occur: most of the words that are looked for do not.
+    occur: [u64; 16],
 }
 
 impl Text {
     pub fn new(text: &str) -> Self {
         let chars: Vec<char> = text.chars().collect();
-        let plain = chars.iter().map(|c| plain(*c)).collect();
-        Self { chars, plain }
+        let plain: Vec<char> = chars.iter().map(|c| plain(*c)).collect();
+        let mut occur = [0; 16];
+        for c in &plain {
+            let (word, bit) = place_of(*c);
+            if let Some(word) = occur.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        Self { chars, plain, occur }
+    }
+
+    fn may_occur(&self, character: char) -> bool {
+        let (word, bit) = place_of(character);
+        self.occur.get(word).is_some_and(|word| word & bit != 0)
     }
 
     pub fn slice(&self, from: usize, to: usize) -> &[char] {
@@ -42,8 +56,17 @@ impl Text {
     }
 
     fn finds(&self, word: &str) -> Vec<usize> {
+        if !word.chars().all(|c| self.may_occur(c)) {
+            return Vec::new();
+        }
         (0..self.plain.len()).filter(|place| self.starts_with(*place, word)).collect()
     }
+}
+
+/// Which bit of which word stands for a character, and for others with the same last ten bits.
+fn place_of(character: char) -> (usize, u64) {
+    let low = u32::from(character) & 1023;
+    ((low >> 6) as usize, 1 << (low & 63))
 }
 
 /// A full-width letter, digit or sign as the plain one.
@@ -194,11 +217,15 @@ fn is_date(digits: &str) -> bool {
         && part(6, 8).is_some_and(|day| (1..=31).contains(&day))
 }
 
+const fn is_spoken_digit(c: char) -> bool {
+    matches!(c, '〇' | '零' | '一' | '二' | '三' | '四' | '五' | '六' | '七' | '八' | '九' | '幺')
+}
+
 /// Numbers written in words: 一三八零….
 pub(super) fn spoken_numbers(text: &Text, spans: &mut Vec<Span>) {
     let mut place = 0;
     while place < text.plain.len() {
-        let end = text.run(place, |c| "〇零一二三四五六七八九幺".contains(c));
+        let end = text.run(place, is_spoken_digit);
         if end - place >= 7 {
             spans.push(Span { from: place, to: end, label: Label::Number });
         }
@@ -235,8 +262,8 @@ pub(super) fn accounts(text: &Text, spans: &mut Vec<Span>) {
 /// Number plates.
 pub(super) fn plates(text: &Text, spans: &mut Vec<Span>) {
     const PROVINCES: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼";
-    for (from, _) in text.plain.iter().enumerate().filter(|(_, c)| PROVINCES.contains(**c)) {
-        if !text.at(from + 1).is_some_and(|c| c.is_ascii_uppercase()) {
+    for (from, province) in text.plain.iter().enumerate() {
+        if !text.at(from + 1).is_some_and(|c| c.is_ascii_uppercase()) || !PROVINCES.contains(*province) {
             continue;
         }
         let gap = usize::from(matches!(text.at(from + 2), Some('·' | ' ' | '-')));
@@ -311,8 +338,11 @@ pub(super) fn homes(text: &Text, spans: &mut Vec<Span>) {
 
 /// Buildings, staircases and rooms: nobody sells barbecue in 3幢2单元502室.
 pub(super) fn rooms(text: &Text, spans: &mut Vec<Span>) {
-    let is_number = |c: char| c.is_ascii_digit() || "一二三四五六七八九十百零〇两".contains(c);
-    let is_part = |c: char| is_number(c) || c.is_ascii_uppercase() || "幢栋号楼单元层座弄室-#".contains(c);
+    let is_number =
+        |c: char| c.is_ascii_digit() || (is_spoken_digit(c) && c != '幺') || matches!(c, '十' | '百' | '两');
+    let is_place =
+        |c: char| matches!(c, '幢' | '栋' | '号' | '楼' | '单' | '元' | '层' | '座' | '弄' | '室' | '-' | '#');
+    let is_part = |c: char| is_number(c) || c.is_ascii_uppercase() || is_place(c);
     let mut place = 0;
     while place < text.plain.len() {
         let end = text.run(place, is_part);

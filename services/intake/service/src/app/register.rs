@@ -159,10 +159,11 @@ fn keep(unit: &mut Unit, wanted: &Registration, at: Timestamp) {
 
 /// Earlier cases: those the store found, and those registered a moment ago in the same group.
 fn find_candidates(unit: &Unit, wanted: &Registration, at: Timestamp) -> Vec<Candidate> {
-    let mut neighbours: Vec<Neighbour> = unit.neighbours.get(&wanted.id.uuid()).cloned().unwrap_or_default();
-    neighbours.extend(just_now(unit, wanted));
+    let found = unit.neighbours.get(&wanted.id.uuid()).into_iter().flatten();
+    let just_now = just_now(unit, wanted);
+    let neighbours = found.map(AsRef::as_ref).chain(&just_now);
     let seeker = Seeker { id: wanted.id, facts: &wanted.facts, registered_at: at };
-    candidates(seeker, &neighbours, Windows::default(), MOST_CANDIDATES)
+    candidates(seeker, neighbours, Windows::default(), MOST_CANDIDATES)
 }
 
 /// The last few of the same group with a matter and the town in common, and every one by the same complainant.

@@ -100,7 +100,7 @@ impl Answers<proto::ListClusterCandidatesRequest> for Doors {
         let case = self.find_shown(&granted, wire::case_id("case_id", &request.get_ref().case_id)?).await?;
         let neighbours = read::list_neighbours(self.pool(), &case).await.map_err(unread)?;
         let seeker = Seeker { id: case.id, facts: &case.facts, registered_at: case.registered_at };
-        let found = candidates(seeker, &neighbours, Windows::default(), MOST_CANDIDATES);
+        let found = candidates(seeker, neighbours.iter().map(AsRef::as_ref), Windows::default(), MOST_CANDIDATES);
         Ok(proto::ListClusterCandidatesResponse { candidates: found.iter().map(answer::candidate).collect() })
     }
 }

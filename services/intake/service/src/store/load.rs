@@ -1,6 +1,7 @@
 //! Reading what a batch needs, one statement a table.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use intake_domain::{CaseNumber, Neighbour, Windows};
 use kit::service::{Keys, StoreError, Tx};
@@ -89,7 +90,7 @@ async fn quotas(tx: &mut Tx, accounts: &BTreeSet<String>) -> Result<Table<String
 
 /// Earlier cases of the same problem or by the same complainant, for each new case. Asked once for each problem and each hash of the
 /// batch, because a hundred complaints of one evening are often about three problems.
-pub(super) async fn neighbours(tx: &mut Tx, needs: &Needs) -> Result<BTreeMap<Uuid, Vec<Neighbour>>, StoreError> {
+pub(super) async fn neighbours(tx: &mut Tx, needs: &Needs) -> Result<BTreeMap<Uuid, Vec<Arc<Neighbour>>>, StoreError> {
     let mut problems: BTreeSet<(String, String)> = BTreeSet::new();
     let mut hashes: BTreeSet<Vec<u8>> = BTreeSet::new();
     for seeking in needs.seekers.values() {
@@ -123,11 +124,11 @@ pub(super) async fn neighbours(tx: &mut Tx, needs: &Needs) -> Result<BTreeMap<Uu
     )
     .fetch_all(tx)
     .await?;
-    let mut by_problem: BTreeMap<(String, String), Vec<Neighbour>> = BTreeMap::new();
-    let mut by_digest: BTreeMap<Vec<u8>, Vec<Neighbour>> = BTreeMap::new();
+    let mut by_problem: BTreeMap<(String, String), Vec<Arc<Neighbour>>> = BTreeMap::new();
+    let mut by_digest: BTreeMap<Vec<u8>, Vec<Arc<Neighbour>>> = BTreeMap::new();
     for mut row in rows {
         let (problem, digest) = (row.town.take().zip(row.matter.take()), row.digest.take());
-        let neighbour = Neighbour::try_from(row)?;
+        let neighbour = Arc::new(Neighbour::try_from(row)?);
         match (problem, digest) {
             (Some(problem), _) => by_problem.entry(problem).or_default().push(neighbour),
             (None, Some(digest)) => by_digest.entry(digest).or_default().push(neighbour),
@@ -140,17 +141,19 @@ pub(super) async fn neighbours(tx: &mut Tx, needs: &Needs) -> Result<BTreeMap<Uu
 /// What one new case finds; a case that is found by problem and by complainant is found once, as the complainant's.
 fn found_by(
     seeking: &Seeking,
-    by_problem: &BTreeMap<(String, String), Vec<Neighbour>>,
-    by_digest: &BTreeMap<Vec<u8>, Vec<Neighbour>>,
-) -> Vec<Neighbour> {
-    let mut found: BTreeMap<CaseId, Neighbour> = BTreeMap::new();
+    by_problem: &BTreeMap<(String, String), Vec<Arc<Neighbour>>>,
+    by_digest: &BTreeMap<Vec<u8>, Vec<Arc<Neighbour>>>,
+) -> Vec<Arc<Neighbour>> {
+    let mut found: BTreeMap<CaseId, Arc<Neighbour>> = BTreeMap::new();
     for matter in &seeking.matters {
         let near = by_problem.get(&(seeking.town.to_string(), matter.to_string())).into_iter().flatten();
-        found.extend(near.map(|neighbour| (neighbour.id, neighbour.clone())));
+        found.extend(near.map(|neighbour| (neighbour.id, Arc::clone(neighbour))));
     }
     for digest in &seeking.digests {
         let same = by_digest.get(digest).into_iter().flatten();
-        found.extend(same.map(|neighbour| (neighbour.id, Neighbour { same_complainant: true, ..neighbour.clone() })));
+        found.extend(same.map(|neighbour| {
+            (neighbour.id, Arc::new(Neighbour { same_complainant: true, ..Neighbour::clone(neighbour) }))
+        }));
     }
     found.into_values().collect()
 }

@@ -158,7 +158,7 @@ pub async fn find_diagnosis(pool: &PgPool, id: CaseId) -> Result<Option<Vec<u8>>
 }
 
 /// Earlier cases that may belong together with this one.
-pub async fn list_neighbours(pool: &PgPool, case: &Case) -> Result<Vec<Neighbour>, StoreError> {
+pub async fn list_neighbours(pool: &PgPool, case: &Case) -> Result<Vec<std::sync::Arc<Neighbour>>, StoreError> {
     let mut connection = pool.acquire().await?;
     let digests = sqlx::query_scalar!("SELECT digest FROM complainant_digest WHERE case_id = $1", case.id.uuid())
         .fetch_all(&mut *connection)

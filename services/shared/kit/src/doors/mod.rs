@@ -2,6 +2,7 @@
 
 mod blobs;
 mod bus;
+mod local;
 mod peer;
 mod stream;
 
@@ -18,7 +19,7 @@ use crate::refusal::Refusal;
 
 pub use blobs::BlobDoor;
 pub use bus::BusDoor;
-pub(crate) use bus::LocalNode;
+pub(crate) use local::LocalNode;
 pub use peer::PeerJournal;
 
 /// One service's bus as the doors see it; the doors serve several services from one port.

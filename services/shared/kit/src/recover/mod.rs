@@ -133,7 +133,8 @@ impl<S: Service> Corridor<S> {
         peers: &PeerJournal,
         imported: &[Envelope],
     ) -> Result<BTreeMap<&'static str, Heard>, Refusal> {
-        let causes: BTreeSet<Uuid> = imported.iter().filter_map(|event| event.cause_id).collect();
+        let facts = imported.iter().flat_map(|row| row.clone().facts().unwrap_or_default());
+        let causes: BTreeSet<Uuid> = facts.filter_map(|fact| fact.cause_id).collect();
         let mut heard = BTreeMap::new();
         if causes.is_empty() {
             return Ok(heard);

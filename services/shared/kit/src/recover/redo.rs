@@ -8,6 +8,7 @@ use uuid::Uuid;
 use xiezhi_proto::Event;
 use xiezhi_proto::bus::v1::{BundlePublished, EpochStarted};
 
+use crate::apply::Fact;
 use crate::context::{Cause, Context, Rules, timer_event_id};
 use crate::corridor::{Corridor, Stopped, mark, rollback, unpanicked};
 use crate::envelope::{self, Envelope};
@@ -110,16 +111,21 @@ impl<'r, S: Service> Redo<'r, S> {
         let mut rows = RowOf::default();
         let heard = self.heard.values().flat_map(|heard| &heard.events);
         heard.chain(self.aside.values().map(|(event, _)| event)).for_each(|row| rows.learn(row));
+        // A row may answer several events; each of them was one decision.
+        let mut decisions: Vec<(&Envelope, Origin)> = Vec::new();
         for event in self.imported {
             let facts = event.clone().facts();
             let facts = facts.map_err(|error| {
                 let (id, reason) = (event.pos.to_string(), error.to_string());
                 Stopped::Store(StoreError::Unreadable { table: "bus.journal", id, reason })
             })?;
-            self.said.entry(rows.origin(event)).or_default().extend(facts);
+            for fact in facts {
+                let from = rows.origin(&fact);
+                decisions.push((event, from));
+                self.said.entry(from).or_default().push(fact);
+            }
         }
-        for event in self.imported {
-            let from = rows.origin(event);
+        for (event, from) in decisions {
             // All that one origin said was one decision.
             let Some(said) = self.said.remove(&from) else { continue };
             if self.known.contains(&event.event_id) {
@@ -196,10 +202,9 @@ impl<'r, S: Service> Redo<'r, S> {
 
     /// An event that said nothing the first time, as far as anybody knows.
     async fn hear(&mut self, tx: &mut Tx, event: &Envelope) -> Result<(), Stopped> {
-        let (facts, keys) = self.corridor.said(&Arc::new(event.clone()));
-        let (touched, again) = match keys {
+        let (touched, again) = match self.corridor.said(&Arc::new(event.clone())) {
             Err(failed) => (BTreeSet::from([event.key]), waits(failed)),
-            Ok(keys) => {
+            Ok((keys, facts)) => {
                 let mut touched = keys.heads.clone();
                 if !touched.is_empty() {
                     touched.insert(event.key);
@@ -228,9 +233,8 @@ impl<'r, S: Service> Redo<'r, S> {
     }
 
     async fn again_of_event(&mut self, tx: &mut Tx, heard: &Envelope, said: &[Envelope]) -> Result<(), Stopped> {
-        let (facts, keys) = self.corridor.said(&Arc::new(heard.clone()));
-        let keys = match keys {
-            Ok(keys) => keys,
+        let (keys, facts) = match self.corridor.said(&Arc::new(heard.clone())) {
+            Ok(said) => said,
             Err(failed) => {
                 self.wait_all(said, &failed.to_string());
                 return Ok(());
@@ -414,8 +418,8 @@ impl<'r, S: Service> Redo<'r, S> {
 }
 
 /// The first fact of a row.
-fn first_of(facts: &[Arc<Envelope>], row: &Envelope) -> Arc<Envelope> {
-    facts.first().map_or_else(|| Arc::new(row.clone()), Arc::clone)
+fn first_of<H>(facts: &[(Arc<Envelope>, H)], row: &Envelope) -> Arc<Envelope> {
+    facts.first().map_or_else(|| Arc::new(row.clone()), |(first, _)| Arc::clone(first))
 }
 
 /// A row is heard as it was the first time: all its facts, or none.
@@ -423,11 +427,11 @@ fn hear_each<S: Service>(
     corridor: &Corridor<S>,
     unit: &mut S::Unit,
     cx: &mut Context<S::Rules>,
-    facts: &[Arc<Envelope>],
+    facts: &[Fact<S>],
 ) -> Result<(), Failed> {
-    facts.iter().try_for_each(|fact| {
+    facts.iter().try_for_each(|(fact, heard)| {
         cx.go_on(Arc::clone(fact));
-        corridor.inner.service.on_event(unit, cx, fact)
+        corridor.inner.service.on_event(unit, cx, heard, fact)
     })
 }
 

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff_sqlx::ToSqlx;
+use prost::Message;
 use sqlx::PgExecutor;
 use uuid::Uuid;
+use xiezhi_proto::bus::v1::Facts;
 
 use super::{Head, Outcome};
 use crate::connections::Connections;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, FACTS};
 use crate::service::Tx;
 
 /// A case that waits for a person.
@@ -362,13 +364,24 @@ pub async fn due_by(tx: &mut Tx, by: jiff::Timestamp) -> Outcome<BTreeSet<Uuid>>
 /// Own events that followed from events of others, with what they followed from, newest first: where a producer lost events,
 /// what rests on them is found here.
 pub async fn caused(store: impl PgExecutor<'_>, since: jiff::Timestamp) -> Outcome<Vec<(Uuid, Uuid)>> {
+    // A row of several facts may answer several events; what each fact followed from stands in it.
     let rows = sqlx::query!(
-        r#"SELECT key, cause_id AS "cause_id!" FROM bus.journal WHERE cause_id IS NOT NULL AND recorded_at >= $1"#,
-        since.to_sqlx() as _
+        r#"SELECT key, cause_id AS "cause_id!", CASE WHEN type = $2 THEN payload END AS facts
+           FROM bus.journal WHERE cause_id IS NOT NULL AND recorded_at >= $1"#,
+        since.to_sqlx() as _,
+        FACTS
     )
     .fetch_all(store)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.key, row.cause_id)).collect())
+    let mut caused = Vec::with_capacity(rows.len());
+    for row in rows {
+        caused.push((row.key, row.cause_id));
+        let facts = row.facts.map(|facts| Facts::decode(facts.as_slice())).transpose();
+        let facts = facts.map_err(|error| sqlx::Error::Decode(error.into()))?.unwrap_or_default().facts;
+        let others = facts.iter().filter_map(|fact| Uuid::from_slice(&fact.cause_id).ok());
+        caused.extend(others.map(|cause| (row.key, cause)));
+    }
+    Ok(caused)
 }
 
 /// Keys of parked events of a producer after a position.

@@ -62,20 +62,27 @@ impl Service for Clerk {
     type Unit = Desk;
     type Needs = Nothing;
     type Rules = String;
+    type Heard = ();
 
     fn parse_rules(bytes: &[u8]) -> Result<String, Vec<String>> {
         String::from_utf8(bytes.to_vec()).map_err(|error| vec![error.to_string()])
     }
 
-    fn keys_of(&self, event: &Envelope) -> Result<Keys<Nothing>, Failed> {
-        Ok(if event.type_name == Counted::TYPE { Keys::one(event.key) } else { Keys::default() })
+    fn read(&self, event: &Envelope) -> Result<(Keys<Nothing>, ()), Failed> {
+        Ok((if event.type_name == Counted::TYPE { Keys::one(event.key) } else { Keys::default() }, ()))
     }
 
     async fn load(&self, tx: &mut Tx, keys: &Keys<Nothing>) -> Result<Desk, StoreError> {
         Ok(Desk { totals: load(tx, &keys.heads).await?, slips: Table::default() })
     }
 
-    fn on_event(&self, unit: &mut Desk, cx: &mut Context<String>, event: &Envelope) -> Result<(), Failed> {
+    fn on_event(
+        &self,
+        unit: &mut Desk,
+        cx: &mut Context<String>,
+        (): &(),
+        event: &std::sync::Arc<Envelope>,
+    ) -> Result<(), Failed> {
         if event.type_name != Counted::TYPE {
             return Ok(());
         }

@@ -87,20 +87,27 @@ impl Service for Counter {
     type Unit = Totals;
     type Needs = Nothing;
     type Rules = String;
+    type Heard = ();
 
     fn parse_rules(bytes: &[u8]) -> Result<String, Vec<String>> {
         String::from_utf8(bytes.to_vec()).map_err(|error| vec![error.to_string()])
     }
 
-    fn keys_of(&self, _: &Envelope) -> Result<Keys<Nothing>, Failed> {
-        Ok(Keys::default())
+    fn read(&self, _: &Envelope) -> Result<(Keys<Nothing>, ()), Failed> {
+        Ok((Keys::default(), ()))
     }
 
     async fn load(&self, tx: &mut Tx, keys: &Keys<Nothing>) -> Result<Totals, StoreError> {
         load(tx, &keys.heads).await
     }
 
-    fn on_event(&self, _: &mut Totals, _: &mut Context<String>, _: &Envelope) -> Result<(), Failed> {
+    fn on_event(
+        &self,
+        _: &mut Totals,
+        _: &mut Context<String>,
+        (): &(),
+        _: &std::sync::Arc<Envelope>,
+    ) -> Result<(), Failed> {
         Ok(())
     }
 
@@ -136,20 +143,27 @@ impl Service for Mirror {
     type Unit = Totals;
     type Needs = Nothing;
     type Rules = String;
+    type Heard = ();
 
     fn parse_rules(bytes: &[u8]) -> Result<String, Vec<String>> {
         Counter::parse_rules(bytes)
     }
 
-    fn keys_of(&self, event: &Envelope) -> Result<Keys<Nothing>, Failed> {
-        Ok(Keys::one(event.key))
+    fn read(&self, event: &Envelope) -> Result<(Keys<Nothing>, ()), Failed> {
+        Ok((Keys::one(event.key), ()))
     }
 
     async fn load(&self, tx: &mut Tx, keys: &Keys<Nothing>) -> Result<Totals, StoreError> {
         load(tx, &keys.heads).await
     }
 
-    fn on_event(&self, unit: &mut Totals, _: &mut Context<String>, event: &Envelope) -> Result<(), Failed> {
+    fn on_event(
+        &self,
+        unit: &mut Totals,
+        _: &mut Context<String>,
+        (): &(),
+        event: &std::sync::Arc<Envelope>,
+    ) -> Result<(), Failed> {
         if event.type_name != <Counted as xiezhi_proto::Event>::TYPE {
             return Ok(());
         }

@@ -1,9 +1,10 @@
 //! What an event says, as codes by field name, for any event of the contract: the timeline of a case must not forget a new one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, ReflectMessage, Value};
 use vocab::CaseId;
 use xiezhi_proto::supervision::v1::TimelineDetail;
@@ -17,30 +18,46 @@ fn read(type_name: &str, payload: &[u8]) -> Option<DynamicMessage> {
     DynamicMessage::decode(descriptor, payload).ok()
 }
 
-/// The cases an event names: its `case_id`, its `case_ids`, and the heads a case is linked to and was linked to.
+/// The fields by which an event names cases: its `case_id`, its `case_ids`, and the heads a case is linked to and was linked to.
+/// Only their numbers are kept, by the event's type, because every event that is heard is asked for them.
+static NAMES_OF_CASES: LazyLock<HashMap<String, Vec<u32>>> = LazyLock::new(|| {
+    let messages = CONTRACT.iter().flat_map(DescriptorPool::all_messages);
+    messages
+        .map(|message| {
+            let links = message.full_name().ends_with(".CaseLinked");
+            let linked: &[&str] = if links { &["head_case_id", "left_head_case_id"] } else { &[] };
+            let names = ["case_id", "case_ids"].iter().chain(linked);
+            let fields = names.filter_map(|name| message.get_field_by_name(name)).map(|field| field.number());
+            (message.full_name().to_owned(), fields.collect())
+        })
+        .collect()
+});
+
+/// The cases an event names, each once.
 pub fn cases_of(type_name: &str, payload: &[u8]) -> Vec<CaseId> {
-    let Some(message) = read(type_name, payload) else {
-        return Vec::new();
-    };
-    let links = type_name.ends_with(".CaseLinked");
     let mut cases = Vec::new();
-    for name in ["case_id", "case_ids", "head_case_id", "left_head_case_id"] {
-        if name.ends_with("head_case_id") && !links {
+    let Some(fields) = NAMES_OF_CASES.get(type_name).filter(|fields| !fields.is_empty()) else { return cases };
+    let mut rest = payload;
+    // A body that does not read as protobuf to its end says nothing more.
+    while let Ok((field, kind)) = decode_key(&mut rest) {
+        if kind != WireType::LengthDelimited || !fields.contains(&field) {
+            if skip_field(kind, field, &mut rest, DecodeContext::default()).is_err() {
+                break;
+            }
             continue;
         }
-        let Some(value) = message.get_field_by_name(name) else {
-            continue;
+        let Some((text, after)) = decode_varint(&mut rest)
+            .ok()
+            .and_then(|length| usize::try_from(length).ok())
+            .and_then(|length| rest.split_at_checked(length))
+        else {
+            break;
         };
-        let mut keep = |value: &Value| {
-            if let Some(case) = value.as_str().and_then(|text| text.parse().ok())
-                && !cases.contains(&case)
-            {
-                cases.push(case);
-            }
-        };
-        match value.as_ref() {
-            Value::List(values) => values.iter().for_each(keep),
-            value => keep(value),
+        rest = after;
+        if let Some(case) = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok())
+            && !cases.contains(&case)
+        {
+            cases.push(case);
         }
     }
     cases

@@ -14,8 +14,23 @@ fn broken(event: &Envelope, mistakes: &Mistakes) -> Failed {
     Failed::Broken(format!("{} at {}/{}: {mistakes}", event.type_name, event.service, event.pos))
 }
 
-/// The facts an event holds, each with the case it is about; none where supervision only keeps it in the timeline.
-pub fn heard(event: &Envelope) -> Result<Facts, Failed> {
+/// What an event says.
+#[derive(Debug)]
+pub struct Report {
+    /// Its facts, each with the case it is about; none where supervision only keeps it in the timeline.
+    pub facts: Facts,
+    /// The account it disables, where it does.
+    pub disabled_account: Option<String>,
+}
+
+impl Report {
+    /// Reads an event.
+    pub fn of(event: &Envelope) -> Result<Self, Failed> {
+        Ok(Self { facts: heard(event)?, disabled_account: disabled_account(event)? })
+    }
+}
+
+fn heard(event: &Envelope) -> Result<Facts, Failed> {
     let facts = match event.service.as_str() {
         "intake" => of_intake(event)?,
         "assignment" => of_assignment(event)?,
@@ -25,8 +40,7 @@ pub fn heard(event: &Envelope) -> Result<Facts, Failed> {
     facts.map_err(|mistakes| broken(event, &mistakes))
 }
 
-/// The account an event disables, where it does.
-pub fn disabled_account(event: &Envelope) -> Result<Option<String>, Failed> {
+fn disabled_account(event: &Envelope) -> Result<Option<String>, Failed> {
     if event.type_name != assignment::AccountDisabled::TYPE {
         return Ok(None);
     }
