@@ -24,9 +24,9 @@ pub struct Needs {
     pub accounts: BTreeSet<String>,
     /// True for a publication: the lists as the store holds them, every precedent, every account.
     pub publication: bool,
-    /// Heads whose files need not be loaded,
+    /// Heads that are only held: their files are not loaded, unless another of the batch names them in `files`.
     pub left_alone: BTreeSet<CaseId>,
-    /// unless another of the batch needs them.
+    /// Heads whose files are loaded though somebody leaves them alone.
     pub files: BTreeSet<CaseId>,
 }
 
@@ -175,11 +175,8 @@ pub struct Unit {
 impl Unit {
     /// 案件期限: a clock of a case that ends with its handling, as supervision runs it.
     pub fn see_clock(&mut self, case: CaseId, kind: String, due_at: Option<Timestamp>) {
-        if let Some(held) = self.files.get(&case) {
-            let known = held.file.case.clocks.get(&kind).copied();
-            if known == due_at {
-                return;
-            }
+        // Of a case that was not known when the batch began its clocks may be, so they are written in any case.
+        if let Some(held) = self.files.get(&case).filter(|held| held.file.case.clocks.get(&kind).copied() != due_at) {
             let mut held = held.clone();
             match due_at {
                 Some(due_at) => held.file.case.clocks.insert(kind.clone(), due_at),

@@ -89,7 +89,7 @@ impl<S: Service> Corridor<S> {
         });
         let done = task.await.map_err(|error| Refusal::Internal(error.to_string()))?;
         let left = done.map_err(|stopped| self.refuse(stopped))?.ok_or(Refusal::NotFound { what: "affected case" })?;
-        self.committed(Left { events: true, timers: true, waiting: true });
+        self.committed(Left { events: true, timers: true, waiting: true, ..Left::default() });
         Ok(left)
     }
 

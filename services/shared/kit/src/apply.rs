@@ -50,6 +50,14 @@ pub(crate) struct Offer {
     pub events: Vec<Arc<Envelope>>,
 }
 
+impl Offer {
+    /// What of it a cursor that stands there has passed.
+    pub fn until(&self, epoch: i32, pos: i64) -> Self {
+        let passed = self.events.iter().filter(|event| (event.epoch, event.pos) <= (epoch, pos));
+        Self { producer: self.producer, events: passed.map(Arc::clone).collect() }
+    }
+}
+
 /// What one transaction does with one producer.
 #[derive(Debug)]
 struct Turn {
@@ -174,7 +182,11 @@ impl<S: Service> Corridor<S> {
         let mut tx = self.inner.work.begin_repeatable().await?;
         match self.apply_in(&mut tx, offers, limit, park).await {
             Ok((applied, Some(left))) => {
-                tx.commit().await?;
+                if left.numbered.is_empty() {
+                    tx.commit().await?
+                } else {
+                    tx.commit_durably().await?
+                }
                 self.committed(left);
                 Ok(applied)
             }

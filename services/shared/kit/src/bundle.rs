@@ -64,10 +64,10 @@ impl<S: Service> Corridor<S> {
     ) -> Result<Result<PublishBundleResponse, Refusal>, Stopped> {
         let mut tx = self.inner.work.begin().await?;
         match self.publish_in(&mut tx, call, sha256, parsed).await {
-            Ok(Ok(answer)) => {
+            Ok(Ok((answer, left))) => {
                 tx.commit().await?;
                 // Whatever it changed, every loop looks.
-                self.committed(Left { events: true, timers: true, waiting: true });
+                self.committed(Left { events: true, timers: true, waiting: true, ..left });
                 Ok(Ok(answer))
             }
             Ok(Err(refusal)) => {
@@ -87,7 +87,7 @@ impl<S: Service> Corridor<S> {
         call: &Call,
         sha256: [u8; 32],
         parsed: std::sync::Arc<S::Rules>,
-    ) -> Result<Result<PublishBundleResponse, Refusal>, Stopped> {
+    ) -> Result<Result<(PublishBundleResponse, Left), Refusal>, Stopped> {
         // One publication at a time, and no decision under the old rules beside it: every decision reads this table first.
         sqlx::query!("LOCK TABLE bus.bundle IN ACCESS EXCLUSIVE MODE").execute(&mut *tx).await?;
         let (moment, mut stored) = store::begin(tx, &[call.command_id]).await?;
@@ -96,7 +96,7 @@ impl<S: Service> Corridor<S> {
                 prost::Message::decode(bytes.as_slice())
                     .map_err(|error: prost::DecodeError| Refusal::Internal(error.to_string()))
             });
-            return Ok(answer);
+            return Ok(answer.map(|answer| (answer, Left::default())));
         }
         let before = match self.open_at(tx, moment).await {
             Ok(opened) => Some(opened.rules),
@@ -112,10 +112,11 @@ impl<S: Service> Corridor<S> {
                 Ok(command) => command,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            if store::append(tx, moment.now, &BTreeMap::new(), &[command], &[]).await? != 1 {
+            let at = (S::NAME, moment.now);
+            if store::append(tx, at, &BTreeMap::new(), &[command], &[], None).await?.answered != 1 {
                 return Err(Stopped::Raced);
             }
-            return Ok(Ok(answer));
+            return Ok(Ok((answer, Left::default())));
         }
         let revision = moment.revision + 1;
         sqlx::query!(
@@ -143,7 +144,7 @@ impl<S: Service> Corridor<S> {
             Ok(command) => command,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        self.write(tx, &heads, &unit, &cx, &[command]).await?;
-        Ok(Ok(answer))
+        let left = self.write(tx, &heads, &unit, &cx, &[command]).await?;
+        Ok(Ok((answer, left)))
     }
 }

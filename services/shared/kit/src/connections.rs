@@ -108,6 +108,13 @@ impl Link<'_> {
 }
 
 impl Transaction<'_> {
+    /// A commit that is on the disk when it returns, however the transaction began.
+    pub async fn commit_durably(mut self) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql("SET LOCAL synchronous_commit TO DEFAULT; COMMIT").execute(&mut *self).await?;
+        self.0.give_back();
+        Ok(())
+    }
+
     pub async fn commit(mut self) -> Result<(), sqlx::Error> {
         sqlx::raw_sql("COMMIT").execute(&mut *self).await?;
         self.0.give_back();

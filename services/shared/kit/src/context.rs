@@ -79,7 +79,7 @@ pub struct Emitted {
     pub occurred_at: Timestamp,
     /// The body.
     pub payload: Vec<u8>,
-    /// Which decision of the batch said it; facts of one decision may share a row.
+    /// Which decision of the batch said it; what is said of one aggregate may share a row.
     pub decision: u32,
 }
 

@@ -13,10 +13,11 @@ use uuid::Uuid;
 use crate::caller::Call;
 use crate::connections::Connections;
 use crate::context::{Context, Rules, TimerChange};
+use crate::envelope::Envelope;
 use crate::refusal::Refusal;
 use crate::rows;
 use crate::service::{Keys, Merge, Service, StoreError, Tx};
-use crate::store::{self, Moment, StoredCommand};
+use crate::store::{self, Appended, Moment, StoredCommand};
 use crate::unit::Unit;
 
 /// How many commands may wait; one more is refused with `RESOURCE_EXHAUSTED`.
@@ -65,6 +66,14 @@ pub(crate) struct Inner<S: Service> {
     rules: RwLock<Option<Rules<S::Rules>>>,
     pub queue: mpsc::Sender<Job<S>>,
     commits: watch::Sender<u64>,
+    /// Where the relay of this process takes what has its position and is not published.
+    fresh: std::sync::Mutex<Option<mpsc::Sender<Vec<Envelope>>>>,
+}
+
+impl<S: Service> Inner<S> {
+    pub fn fresh(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<Vec<Envelope>>>> {
+        self.fresh.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 /// The one way in which a service's state changes.
@@ -137,10 +146,12 @@ pub fn unavailable(error: sqlx::Error) -> Refusal {
 }
 
 /// What a transaction left for the loops to do once it is committed.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default)]
 pub(crate) struct Left {
     /// Events without a position.
     pub events: bool,
+    /// Events that have one and wait to be published.
+    pub numbered: Vec<Envelope>,
     /// A timer that is due before the loop looks again by itself.
     pub timers: bool,
     /// Events that wait for an earlier fact.
@@ -163,6 +174,7 @@ impl<S: Service> Corridor<S> {
             work,
             reads,
             wakes: Wakes::default(),
+            fresh: std::sync::Mutex::default(),
             repaired: 0.into(),
             waiting: AtomicBool::new(true),
             seen: std::sync::Mutex::default(),
@@ -313,7 +325,12 @@ impl<S: Service> Corridor<S> {
             let error = sqlx::Error::Encode(format!("{} is larger than an event may be", event.type_name).into());
             return Err(Stopped::Constraint("event_size".to_owned(), error.into()));
         }
-        if store::append(tx, cx.now(), heads, commands, &events).await? != commands.len() as u64 {
+        let end = if events.is_empty() { None } else { store::hold_end(tx).await? };
+        // A store that was set back is for the relay to notice; nothing is written on its chain here.
+        let end = end.filter(|end| (end.epoch, end.pos) >= self.note_head((0, 0)));
+        let at = (S::NAME, cx.now());
+        let Appended { answered, numbered } = store::append(tx, at, heads, commands, &events, end).await?;
+        if answered != commands.len() as u64 {
             return Err(Stopped::Raced);
         }
         store::insert_blobs(tx, cx.blobs.rows()).await?;
@@ -322,7 +339,7 @@ impl<S: Service> Corridor<S> {
         store::insert_revoked(tx, cx.revoked.rows()).await?;
         let soon = cx.now() + LOOK_AGAIN;
         let timers = cx.timers.values().any(|change| matches!(change, TimerChange::Arm(arm) if arm.due_at <= soon));
-        Ok(Left { events: !events.is_empty(), timers, waiting: false })
+        Ok(Left { events: numbered.len() < events.len(), numbered, timers, waiting: false })
     }
 
     /// Writes what a decision came to whose events are in the journal already.
@@ -378,6 +395,13 @@ impl<S: Service> Corridor<S> {
         let Inner { wakes, waiting, commits, .. } = self.inner.as_ref();
         if left.events {
             wakes.relay.notify_one();
+        }
+        if let Some(last) = left.numbered.last() {
+            self.note_head((last.epoch, last.pos));
+            // Where the queue is full, or no relay runs here, it is read from the journal.
+            if let Some(fresh) = self.inner.fresh().as_ref() {
+                let _ = fresh.try_send(left.numbered);
+            }
         }
         if left.timers {
             wakes.tick.notify_one();

@@ -90,12 +90,13 @@ impl<S: Service> Corridor<S> {
     async fn hear_once(&self, ears: &Ears, look: &Look, patience: &mut Patience) -> (usize, Duration) {
         let (heard, offers) = ears.offers(look);
         let (mut count, mut lag) = (0, Duration::ZERO);
-        let mut failed = false;
+        let (mut done, mut failed) = (Vec::with_capacity(offers.len()), false);
         for (ear, (offer, applied)) in heard.into_iter().zip(offers.iter().zip(self.apply_together(&offers).await)) {
             match applied {
                 Ok(applied) => {
                     count += offer.events.len().saturating_sub(applied.behind_gap.len());
                     lag = lag.max(applied.lag);
+                    done.push(offer.until(applied.epoch, applied.pos));
                     // After the commit, the last for all before it. Where it is lost, or took along what waits behind a gap, a
                     // repeat is recognised by its position and what is missing is read from the journal.
                     if let Some(last) = ear.settle(&applied) {
@@ -112,10 +113,9 @@ impl<S: Service> Corridor<S> {
             }
         }
         // Only what was applied teaches anything; what failed is offered again.
-        if !failed {
-            let (first, sequels) = ears.apart(&offers);
-            patience.note(&first, &sequels);
-        } else {
+        let (first, sequels) = ears.apart(&done);
+        patience.note(&first, &sequels);
+        if failed {
             tokio::time::sleep(Duration::from_millis(50 + u64::from(rand::random::<u8>()))).await;
         }
         (count, lag)

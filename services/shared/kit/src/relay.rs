@@ -68,7 +68,7 @@ enum RelayError {
 }
 
 /// Batches of freshly numbered events that may wait for the publisher; what does not fit is read from the journal.
-const FRESH: usize = 8;
+const FRESH: usize = 64;
 
 /// Where publishing stands.
 struct Progress {
@@ -84,6 +84,11 @@ struct Progress {
     beacon_at: Instant,
     /// When the neighbours were last asked what they remember.
     asked_at: Instant,
+}
+
+/// How long more is waited for under load; nobody who waits for an answer waits for this.
+fn gathering() -> Duration {
+    GATHER + (GATHER * u32::try_from(callers_waiting() / CALLERS_FOR_ONE).unwrap_or(0)).min(LONGEST_GATHER)
 }
 
 /// How many events the stream does not hold yet.
@@ -110,6 +115,7 @@ impl<S: Service> Relay<S> {
     pub async fn run(self, stop: CancellationToken) {
         let relay = Arc::new(self);
         let (fresh, numbered) = mpsc::channel(FRESH);
+        *relay.corridor.inner.fresh() = Some(fresh.clone());
         let numbering = tokio::spawn(Arc::clone(&relay).number_loop(fresh, stop.clone()));
         relay.publish_loop(numbered, stop).await;
         let _ = numbering.await;
@@ -134,9 +140,7 @@ impl<S: Service> Relay<S> {
                     }
                     // Under load a transaction for many costs little more than one for few.
                     if crowd {
-                        // And nobody who waits for an answer waits for this.
-                        let for_callers = GATHER * u32::try_from(callers_waiting() / CALLERS_FOR_ONE).unwrap_or(0);
-                        tokio::time::sleep(GATHER + began.elapsed() + for_callers.min(LONGEST_GATHER)).await;
+                        tokio::time::sleep(gathering() + began.elapsed()).await;
                     }
                 }
                 Ok(_) => {}
@@ -176,6 +180,19 @@ impl<S: Service> Relay<S> {
                 numbered = fresh.recv() => numbered.unwrap_or_default(),
                 () = tokio::time::sleep(POLL) => Vec::new(),
             };
+            if batch.len() >= CROWD {
+                // Under load few large messages cost less than many small ones.
+                tokio::time::sleep(gathering()).await;
+            }
+            while let Some(last) = batch.last().map(|event| event.pos)
+                && let Ok(more) = fresh.try_recv()
+            {
+                // What two transactions said may come in another order than it has; then it is read from the journal.
+                if more.first().is_none_or(|next| next.pos != last + 1) {
+                    break;
+                }
+                batch.extend(more);
+            }
         }
     }
 

@@ -10,6 +10,8 @@ use xiezhi_proto::bus::v1::{Fact, Facts};
 use crate::context::Emitted;
 use crate::envelope::{FACTS, FACTS_VERSION};
 
+/// What a fact takes in a row beside its body and its type.
+const AROUND_BYTES: usize = 48;
 /// Facts are put together up to here; a row beyond it begins anew, and stays well below what a stream takes.
 const FULL_BYTES: usize = 64 * 1024;
 
@@ -35,18 +37,22 @@ pub(crate) fn rows(said: &[Emitted]) -> Vec<Cow<'_, Emitted>> {
             let last = last_of.get(&fact.key).and_then(|place| rows.get_mut(*place));
             let together = last.filter(|row| {
                 let answers = row.alone && alone && row.facts.first().is_some_and(|first| goes_with(first, fact));
-                row.bytes + fact.payload.len() <= FULL_BYTES && (continues || answers)
+                row.bytes + size(fact) <= FULL_BYTES && (continues || answers)
             });
             if let Some(row) = together {
-                row.bytes += fact.payload.len();
+                row.bytes += size(fact);
                 row.facts.push(fact);
             } else {
                 last_of.insert(fact.key, rows.len());
-                rows.push(Row { facts: vec![fact], bytes: fact.payload.len(), alone });
+                rows.push(Row { facts: vec![fact], bytes: size(fact), alone });
             }
         }
     }
     rows.iter().filter_map(|row| packed(&row.facts)).collect()
+}
+
+fn size(fact: &Emitted) -> usize {
+    fact.payload.len() + fact.type_name.len() + AROUND_BYTES
 }
 
 /// True where what two events caused may stand under one actor and one trace.

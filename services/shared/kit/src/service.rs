@@ -210,7 +210,7 @@ pub trait Service: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Writes what changed, one `UNNEST` statement a table, whatever the batch's size.
+    /// Writes what changed, with `UNNEST`: a larger batch takes no statement more.
     fn flush(&self, tx: &mut Tx, unit: &Self::Unit) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Says in a clerk's words what a constraint of the store refused (e.g. a double booking); `None` for what is ours to mend.

@@ -119,6 +119,32 @@ async fn an_event_reaches_its_hearer_once_and_the_chain_verifies() {
 }
 
 #[tokio::test]
+async fn a_position_comes_with_the_commit_and_where_somebody_holds_the_end_soon_after() {
+    let house = House::open().await;
+    let counter = house.start(Counter).await;
+    let mirror = house.start(Mirror).await;
+    let key = Uuid::now_v7();
+    let before = counter.high_water().await.last_pos;
+    let mut at_once = 0;
+    for nth in 1..=10 {
+        counter.add(Uuid::now_v7(), key, 1).await.unwrap();
+        let high = counter.bus.high_water().await.unwrap();
+        at_once += i32::from((high.last_pos, high.unnumbered) == (before + nth, 0));
+    }
+    // The relay may look at the end at that very moment.
+    assert!(at_once >= 5, "only {at_once} of ten had their position when they were answered");
+    patiently(async || counter.high_water().await.last_pos == before + 10, "all have one soon").await;
+    // A replica that died in the middle keeps nobody: the answer is there, and the position follows.
+    counter.hold_numbering().await;
+    counter.add(Uuid::now_v7(), key, 1).await.unwrap();
+    counter.add(Uuid::now_v7(), key, 1).await.unwrap();
+    let high = counter.bus.high_water().await.unwrap();
+    assert_eq!((high.last_pos, high.unnumbered), (before + 10, 2));
+    patiently(async || mirror.total(key).await == 12, "what waited is numbered and heard").await;
+    assert_eq!(counter.verify_chain().await, before + 12);
+}
+
+#[tokio::test]
 async fn a_wiped_stream_is_made_again_and_nothing_is_lost_or_doubled() {
     let mut house = House::open().await;
     let counter = house.start(Counter).await;

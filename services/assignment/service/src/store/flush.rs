@@ -1,4 +1,4 @@
-//! Writes what changed, one `UNNEST` statement a table, whatever the batch's size.
+//! Writes what changed, with `UNNEST`: a larger batch takes no statement more.
 
 use assignment_domain::list::{ItemKey, ListItem};
 use jiff::civil::Date;

@@ -281,6 +281,66 @@ async fn a_repeated_command_gets_its_first_answer_and_acts_once() {
     assert!(says(&refused).contains("已签收"), "{}", says(&refused));
 }
 
+/// The case's clocks are heard before the case is known as well as afterwards; the nearest that runs bounds what is asked for.
+#[tokio::test]
+async fn the_end_of_the_case_bounds_what_the_lead_asks_for() {
+    use xiezhi_proto::common::v1::Deadline;
+    use xiezhi_proto::supervision::v1::{Clock, ClocksPaused, ClocksStarted, ClocksStopped};
+    let house = House::at("2026-03-02 09:00").await;
+    let supervision = house.neighbour(Supervision).await;
+    let first = house.accepted(barbecue()).await;
+    let like = house.order_of(first, "ZF").await.deadline.unwrap();
+    let clock = |case: Uuid, kind: &str, due: &str| {
+        let deadline = Deadline { rule: kind.to_owned(), due_at: Some(wire_time(due)), ..like.clone() };
+        let started = Clock {
+            kind: kind.to_owned(),
+            deadline: Some(deadline),
+            holder_unit: "ZF".to_owned(),
+            ..Default::default()
+        };
+        (case.to_string(), vec![started])
+    };
+    let finish_by = async |case: Uuid| {
+        let order = house.order_of(case, "ZF").await;
+        house.acknowledge(&order).await.unwrap();
+        house.door.escalate_case(by(&unit("ZF"), escalate(case))).await.unwrap();
+        let events = house.events(case).await;
+        let told = events.iter().find(|event| event.type_name.ends_with(".CaseEscalated")).unwrap();
+        proto::CaseEscalated::decode(told.payload.as_slice()).unwrap().finish_by
+    };
+    const FINISH: &str = "petition.finish";
+    const DUTY: &str = "petition.duty";
+    let (early, late) = ("2026-03-05 18:00", "2026-03-06 18:00");
+
+    let started = |(case_id, clocks)| ClocksStarted { case_id, clocks };
+    let case = first;
+    supervision.say(case, started(clock(case, FINISH, early))).await;
+    house.heard(&supervision).await;
+    assert_eq!(finish_by(case).await, Some(wire_time(early)));
+
+    // What stopped bounds nothing, and what stands still neither.
+    let case = house.accepted(barbecue()).await;
+    supervision.say(case, started(clock(case, FINISH, early))).await;
+    supervision.say(case, started(clock(case, DUTY, late))).await;
+    supervision
+        .say(case, ClocksStopped { case_id: case.to_string(), kinds: vec![FINISH.to_owned()], ..Default::default() })
+        .await;
+    house.heard(&supervision).await;
+    assert_eq!(finish_by(case).await, Some(wire_time(late)));
+
+    // Supervision heard of the case first, and the clock stood still before the case was known here.
+    let case = Uuid::now_v7();
+    supervision.say(case, started(clock(case, FINISH, early))).await;
+    supervision.say(case, started(clock(case, DUTY, late))).await;
+    house.heard(&supervision).await;
+    let (case_id, clocks) = clock(case, FINISH, early);
+    let paused = ClocksPaused { case_id, clocks, reason_code: "identification".to_owned() };
+    supervision.say(case, paused).await;
+    house.accept(case, barbecue()).await;
+    house.heard(&supervision).await;
+    assert_eq!(finish_by(case).await, Some(wire_time(late)));
+}
+
 #[tokio::test]
 async fn an_order_follows_what_supervision_says_of_its_deadline() {
     use xiezhi_proto::common::v1::Deadline;

@@ -20,7 +20,8 @@ pub async fn write(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     let complainants = unit.complainants.rows();
     let digests = unit.digests.rows();
     let (years, last): (Vec<i16>, Vec<i64>) = unit.counters.changed().map(|(year, last)| (*year, *last)).unzip();
-    if cases.ids.is_empty() && notices.is_empty() && texts.is_empty() && complainants.is_empty() {
+    let nothing = cases.ids.is_empty() && problems.cases.is_empty() && notices.is_empty() && texts.is_empty();
+    if nothing && complainants.is_empty() && digests.is_empty() && years.is_empty() {
         return Ok(());
     }
     sqlx::query!(

@@ -1,4 +1,4 @@
-//! Writing what changed, one `UNNEST` statement per table, whatever the batch's size.
+//! Writing what changed, with `UNNEST`: a larger batch takes no statement more.
 
 use jiff_sqlx::ToSqlx;
 use kit::service::{StoreError, Tx};

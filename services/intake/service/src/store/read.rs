@@ -1,5 +1,7 @@
 //! Reads for the doors: from the pool, outside the corridor.
 
+use std::sync::Arc;
+
 use intake_domain::{Case, CaseNumber, Delivery, Neighbour, NoticeKind, Purpose, StageName, TrackingCode};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -158,7 +160,7 @@ pub async fn find_diagnosis(pool: &PgPool, id: CaseId) -> Result<Option<Vec<u8>>
 }
 
 /// Earlier cases that may belong together with this one.
-pub async fn list_neighbours(pool: &PgPool, case: &Case) -> Result<Vec<std::sync::Arc<Neighbour>>, StoreError> {
+pub async fn list_neighbours(pool: &PgPool, case: &Case) -> Result<Vec<Arc<Neighbour>>, StoreError> {
     let mut connection = pool.acquire().await?;
     let digests = sqlx::query_scalar!("SELECT digest FROM complainant_digest WHERE case_id = $1", case.id.uuid())
         .fetch_all(&mut *connection)

@@ -152,7 +152,9 @@ impl<S: Service> Corridor<S> {
         };
         let base = base.into_iter().next();
         let since = base.as_ref().map_or(jiff::Timestamp::UNIX_EPOCH, |event| event.recorded_at);
-        let caused = store::caused(self.pool(), since).await.ok()?;
+        let caused = store::caused(self.pool(), since).await;
+        let caused =
+            caused.inspect_err(|error| tracing::warn!(producer, %error, "what rests on it cannot be read")).ok()?;
         let mut causes: BTreeSet<Uuid> = caused.iter().map(|(_, cause)| *cause).collect();
         // Every neighbour is asked for what it said since: what nobody said is lost.
         for heard in S::HEARS {

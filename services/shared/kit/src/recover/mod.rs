@@ -95,7 +95,7 @@ impl<S: Service> Corridor<S> {
             epoch = done.epoch,
             "the journal was recovered"
         );
-        self.committed(Left { events: true, timers: true, waiting: true });
+        self.committed(Left { events: true, timers: true, waiting: true, ..Left::default() });
         Ok(done)
     }
 

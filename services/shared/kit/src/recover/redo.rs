@@ -39,22 +39,46 @@ enum Origin {
 
 /// The rows of neighbours by each of their facts: whatever fact caused something, the row was heard as one.
 #[derive(Debug, Default)]
-struct RowOf(HashMap<Uuid, Uuid>);
+struct RowOf(HashMap<Uuid, NeighboursRow>);
+
+#[derive(Debug, Clone, Copy)]
+struct NeighboursRow {
+    id: Uuid,
+    /// Its producer's place among those who are heard, and its position: one transaction takes them in this order.
+    place: (usize, i64),
+}
 
 impl RowOf {
-    fn learn(&mut self, row: &Envelope) {
+    fn learn(&mut self, row: &Envelope, heard: &[&str]) {
+        let producer = heard.iter().position(|producer| *producer == row.service).unwrap_or(heard.len());
+        let known = NeighboursRow { id: row.event_id, place: (producer, row.pos) };
         for fact in row.clone().facts().unwrap_or_default() {
-            self.0.insert(fact.event_id, row.event_id);
+            self.0.insert(fact.event_id, known);
         }
     }
 
-    fn origin(&self, event: &Envelope) -> Origin {
-        match (event.command_id, event.cause_id) {
+    /// What a fact of one of our rows followed from.
+    fn origin(&self, row: &Envelope, fact: &Envelope) -> Origin {
+        match (fact.command_id, fact.cause_id) {
             (Some(command), _) => Origin::Command(command),
-            (None, Some(cause)) => Origin::Event(self.0.get(&cause).copied().unwrap_or(cause)),
-            (None, None) => Origin::Alone(event.event_id),
+            (None, Some(cause)) => Origin::Event(self.0.get(&cause).map_or(cause, |row| row.id)),
+            // Of a timer the row is one, however much it said.
+            (None, None) => Origin::Alone(row.event_id),
         }
     }
+
+    fn place(&self, fact: &Envelope) -> Option<(usize, i64)> {
+        self.0.get(&fact.cause_id?).map(|row| row.place)
+    }
+}
+
+/// A decision that one of our rows tells of.
+struct Decision<'r> {
+    /// The row.
+    event: &'r Envelope,
+    /// Where what it followed from was heard.
+    place: Option<(usize, i64)>,
+    from: Origin,
 }
 
 /// A walk along what came back.
@@ -110,9 +134,10 @@ impl<'r, S: Service> Redo<'r, S> {
         }
         let mut rows = RowOf::default();
         let heard = self.heard.values().flat_map(|heard| &heard.events);
-        heard.chain(self.aside.values().map(|(event, _)| event)).for_each(|row| rows.learn(row));
-        // A row may answer several events; each of them was one decision.
-        let mut decisions: Vec<(&Envelope, Origin)> = Vec::new();
+        heard.chain(self.aside.values().map(|(event, _)| event)).for_each(|row| rows.learn(row, S::HEARS));
+        // A row may answer several events; each of them was one decision. What one transaction said was decided in the order in
+        // which it heard.
+        let mut decisions: Vec<Decision<'_>> = Vec::new();
         for event in self.imported {
             let facts = event.clone().facts();
             let facts = facts.map_err(|error| {
@@ -120,12 +145,15 @@ impl<'r, S: Service> Redo<'r, S> {
                 Stopped::Store(StoreError::Unreadable { table: "bus.journal", id, reason })
             })?;
             for fact in facts {
-                let from = rows.origin(&fact);
-                decisions.push((event, from));
+                let from = rows.origin(event, &fact);
+                decisions.push(Decision { event, place: rows.place(&fact), from });
                 self.said.entry(from).or_default().push(fact);
             }
         }
-        for (event, from) in decisions {
+        decisions
+            .chunk_by_mut(|one, next| one.event.recorded_at == next.event.recorded_at)
+            .for_each(|decided| decided.sort_by_key(|decision| decision.place));
+        for Decision { event, from, .. } in decisions {
             // All that one origin said was one decision.
             let Some(said) = self.said.remove(&from) else { continue };
             if self.known.contains(&event.event_id) {
@@ -265,13 +293,23 @@ impl<'r, S: Service> Redo<'r, S> {
             .await
     }
 
-    /// The armed timer that said this.
+    /// The armed timer that said this, as it was called then: decisions that one transaction made armed it once, and made again
+    /// they arm it once each.
     async fn timer_of(&self, tx: &mut Tx, event: &Envelope) -> Result<Option<FiredTimer>, Stopped> {
         let keys = store::due_by(tx, event.occurred_at).await?;
-        let timers = store::lock_due_timers(tx, &keys, event.occurred_at).await?;
-        Ok(timers
-            .into_iter()
-            .find(|timer| (0..EVENTS_OF_A_TIMER).any(|nth| timer_event_id(S::NAME, timer, nth) == event.event_id)))
+        let said = |timer: &FiredTimer| {
+            (0..EVENTS_OF_A_TIMER).any(|nth| timer_event_id(S::NAME, timer, nth) == event.event_id)
+        };
+        for timer in store::lock_due_timers(tx, &keys, event.occurred_at).await? {
+            let of = |generation| FiredTimer { generation, ..timer.clone() };
+            if let Some(then) = (1..=timer.generation).rev().map(of).find(said) {
+                if then.generation != timer.generation {
+                    store::call_generation(tx, &timer, then.generation).await?;
+                }
+                return Ok(Some(then));
+            }
+        }
+        Ok(None)
     }
 
     /// What else the same firing said; it carries no cause in common but the timer's own.

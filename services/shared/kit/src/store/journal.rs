@@ -14,20 +14,87 @@ use crate::context::Emitted;
 use crate::envelope::Envelope;
 use crate::service::Tx;
 
+/// The journal's end, held until the commit: what the transaction says gets its positions at once.
+#[derive(Debug)]
+pub struct End {
+    pub epoch: i32,
+    pub pos: i64,
+    pub hash: Vec<u8>,
+}
+
+impl End {
+    /// These events as they stand behind it.
+    fn number(mut self, service: &str, now: Timestamp, events: &[Cow<'_, Emitted>], seqs: &[i64]) -> Vec<Envelope> {
+        let mut numbered = Vec::with_capacity(events.len());
+        for (event, seq) in events.iter().zip(seqs) {
+            self.pos += 1;
+            let mut event = Envelope {
+                service: service.to_owned(),
+                epoch: self.epoch,
+                pos: self.pos,
+                event_id: event.event_id,
+                command_id: event.command_id,
+                cause_id: event.cause_id,
+                actor: event.actor.clone(),
+                traceparent: event.traceparent.clone(),
+                key: event.key,
+                key_seq: *seq,
+                type_name: event.type_name.to_owned(),
+                schema_ver: event.schema_ver,
+                occurred_at: event.occurred_at,
+                recorded_at: now,
+                payload: event.payload.clone(),
+                hash: Vec::new(),
+            };
+            self.hash = event.chained_hash(&self.hash).to_vec();
+            event.hash.clone_from(&self.hash);
+            numbered.push(event);
+        }
+        numbered
+    }
+}
+
+/// Holds the journal's end. `None` where somebody else holds it, where something that was said before still waits for its
+/// position, and while the journal is behind its stream: then what is said waits as well. Nobody ever waits for it here.
+pub async fn hold_end(tx: &mut Tx) -> Outcome<Option<End>> {
+    #[cfg(feature = "mutants")]
+    if crate::mutants::is("relay-by-id") {
+        return Ok(None);
+    }
+    sqlx::query_as!(
+        End,
+        "SELECT epoch, last_pos AS pos, last_hash AS hash FROM bus.node
+         WHERE mode <> 'rolled_back' AND NOT EXISTS (SELECT FROM bus.unnumbered)
+         FOR UPDATE SKIP LOCKED"
+    )
+    .fetch_optional(tx)
+    .await
+}
+
+/// What was written of a decision's words.
+#[derive(Debug, Default)]
+pub struct Appended {
+    /// How many answers. Fewer than asked for means that another replica answered one of the commands meanwhile.
+    pub answered: u64,
+    /// Events that have their positions. The others wait for theirs.
+    pub numbered: Vec<Envelope>,
+}
+
 /// What a command leaves beside its effects: its answer, and its events.
 ///
 /// One statement. Answers come in it before any effect does: a second run of the same command meets its own answer here, and not
-/// a constraint in its effects. Events are dense per key, and wait for their position.
-/// Fewer answers written than asked for means that another replica answered one of them meanwhile.
+/// a constraint in its effects. Events are dense per key; where the journal's end is held they follow on it, else they wait for
+/// their position.
 pub async fn append(
     tx: &mut Tx,
-    now: Timestamp,
+    (service, now): (&str, Timestamp),
     heads: &BTreeMap<Uuid, i64>,
     commands: &[StoredCommand],
     events: &[Cow<'_, Emitted>],
-) -> Outcome<u64> {
+    end: Option<End>,
+) -> Outcome<Appended> {
     if commands.is_empty() && events.is_empty() {
-        return Ok(0);
+        return Ok(Appended::default());
     }
     // A key that nobody declared may still be new; one that exists must have been locked, or its order would be a guess.
     let undeclared: Vec<Uuid> = events.iter().map(|event| event.key).filter(|key| !heads.contains_key(key)).collect();
@@ -41,6 +108,12 @@ pub async fn append(
     let touched: BTreeMap<Uuid, i64> =
         events.iter().filter_map(|event| next.get(&event.key).map(|seq| (event.key, *seq))).collect();
     let (touched, last): (Vec<Uuid>, Vec<i64>) = touched.into_iter().unzip();
+    let epoch = end.as_ref().map_or(0, |end| end.epoch);
+    let numbered = end.map_or_else(Vec::new, |end| end.number(service, now, events, &seqs));
+    let positions: Vec<i64> = numbered.iter().map(|event| event.pos).collect();
+    let chain: Vec<Vec<u8>> = numbered.iter().map(|event| event.hash.clone()).collect();
+    let new_end = numbered.last().map(|event| (event.pos, event.hash.clone()));
+    let (new_pos, new_hash) = new_end.unzip();
 
     let command_ids: Vec<Uuid> = commands.iter().map(|c| c.command_id).collect();
     let callers: Vec<String> = commands.iter().map(|c| c.caller.clone()).collect();
@@ -80,7 +153,13 @@ pub async fn append(
              -- should have been locked, which would break its order and be told as a lost race.
              WHERE (SELECT count(*) FROM answered) = cardinality($13::uuid[]) AND NOT EXISTS (SELECT FROM known)
              ORDER BY e.nth RETURNING id),
-           waiting AS (INSERT INTO bus.unnumbered (id) SELECT id FROM added)
+           given AS (
+             INSERT INTO bus.numbered (pos, id, epoch, hash)
+             SELECT n.pos, a.id, $23, n.hash
+             FROM (SELECT id, row_number() OVER (ORDER BY id) AS nth FROM added) a
+             JOIN UNNEST($21::bigint[], $22::bytea[]) WITH ORDINALITY AS n (pos, hash, nth) USING (nth)),
+           moved AS (UPDATE bus.node SET last_pos = $24, last_hash = $25 WHERE $24::bigint IS NOT NULL),
+           waiting AS (INSERT INTO bus.unnumbered (id) SELECT id FROM added WHERE $24::bigint IS NULL)
            SELECT (SELECT count(*) FROM answered) AS "answered!",
                   (SELECT key FROM known) AS known"#,
         &ids,
@@ -102,13 +181,18 @@ pub async fn append(
         &responses,
         &touched,
         &last,
-        &undeclared
+        &undeclared,
+        &positions,
+        &chain,
+        epoch,
+        new_pos,
+        new_hash
     )
     .fetch_one(tx)
     .await?;
     match row.known {
         Some(key) => Err(sqlx::Error::Encode(format!("an event of {key} was said without naming its head").into())),
-        None => Ok(row.answered.unsigned_abs()),
+        None => Ok(Appended { answered: row.answered.unsigned_abs(), numbered }),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::TryStreamExt;
 use jiff_sqlx::ToSqlx;
 use prost::Message;
 use sqlx::PgExecutor;
@@ -361,20 +362,20 @@ pub async fn due_by(tx: &mut Tx, by: jiff::Timestamp) -> Outcome<BTreeSet<Uuid>>
     Ok(rows.into_iter().collect())
 }
 
-/// Own events that followed from events of others, with what they followed from, newest first: where a producer lost events,
-/// what rests on them is found here.
+/// Own events that followed from events of others, with what they followed from: where a producer lost events, what rests on them
+/// is found here.
 pub async fn caused(store: impl PgExecutor<'_>, since: jiff::Timestamp) -> Outcome<Vec<(Uuid, Uuid)>> {
     // A row of several facts may answer several events; what each fact followed from stands in it.
-    let rows = sqlx::query!(
+    let mut rows = sqlx::query!(
         r#"SELECT key, cause_id AS "cause_id!", CASE WHEN type = $2 THEN payload END AS facts
            FROM bus.journal WHERE cause_id IS NOT NULL AND recorded_at >= $1"#,
         since.to_sqlx() as _,
         FACTS
     )
-    .fetch_all(store)
-    .await?;
-    let mut caused = Vec::with_capacity(rows.len());
-    for row in rows {
+    .fetch(store);
+    let mut caused = Vec::new();
+    // Row by row: a journal's bodies do not fit into memory.
+    while let Some(row) = rows.try_next().await? {
         caused.push((row.key, row.cause_id));
         let facts = row.facts.map(|facts| Facts::decode(facts.as_slice())).transpose();
         let facts = facts.map_err(|error| sqlx::Error::Decode(error.into()))?.unwrap_or_default().facts;

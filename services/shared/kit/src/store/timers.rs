@@ -138,6 +138,29 @@ pub async fn mark_fired(tx: &mut Tx, timers: &[FiredTimer], now: Timestamp) -> O
     Ok(())
 }
 
+/// Calls an armed timer by an earlier generation, in place of what was armed since.
+pub async fn call_generation(tx: &mut Tx, timer: &FiredTimer, generation: i32) -> Outcome<()> {
+    sqlx::query!(
+        "DELETE FROM bus.timer WHERE key = $1 AND kind = $2 AND gen >= $3 AND gen < $4",
+        timer.key,
+        timer.kind,
+        generation,
+        timer.generation
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "UPDATE bus.timer SET gen = $3 WHERE key = $1 AND kind = $2 AND gen = $4",
+        timer.key,
+        timer.kind,
+        generation,
+        timer.generation
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// The earliest armed timer and the clock it is measured by.
 pub async fn next_due(store: impl PgExecutor<'_>, skip: &[Uuid]) -> Outcome<(Timestamp, Option<Timestamp>)> {
     let row = sqlx::query!(

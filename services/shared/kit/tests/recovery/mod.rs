@@ -195,11 +195,7 @@ async fn a_service_that_acts_on_others_is_brought_forward_to_the_same_memory() {
     clerk.note(Uuid::now_v7(), foreign, 5).await.unwrap();
     let last = clerk.high_water().await;
     let before = clerk.memory().await;
-    patiently(
-        async || house.stream_of("EV_CLERK").await.info().await.unwrap().state.messages == last.last_pos.unsigned_abs(),
-        "all is published",
-    )
-    .await;
+    patiently(async || house.told_by("clerk").await == last.last_pos, "all is published").await;
     clerk.stop().await;
     house.restore::<Clerk>(&backup).await;
 
@@ -224,6 +220,44 @@ async fn a_service_that_acts_on_others_is_brought_forward_to_the_same_memory() {
     assert_eq!(clerk.mode().await, "normal");
     patiently(async || clerk.total(hidden).await == 2, "and taken up when it is settled").await;
     patiently(async || clerk.parked().await.is_empty(), "nothing waits").await;
+}
+
+#[tokio::test]
+async fn a_row_that_answers_several_events_is_decided_again_event_by_event() {
+    let house = House::open().await;
+    let counter = house.start(Counter).await;
+    let clerk = house.start(Clerk).await;
+    let keys: Vec<Uuid> = (0..4).map(|_| Uuid::now_v7()).collect();
+    let now = clerk.corridor.now().await.unwrap();
+    for key in &keys {
+        counter.add(Uuid::now_v7(), *key, 1).await.unwrap();
+    }
+    patiently(async || clerk.memory().await.1.len() == 4, "four slips").await;
+    clerk.high_water().await;
+    clerk.stop().await;
+    let backup = house.back_up::<Clerk>().await;
+    // What happened while nobody was there is heard at once: ten events of each key, of which five say something.
+    let crowd = (0..40).map(|nth| counter.add(Uuid::now_v7(), keys[nth % 4], 1));
+    futures::future::try_join_all(crowd).await.unwrap();
+    let clerk = house.start(Clerk).await;
+    for key in &keys {
+        patiently(async || clerk.total(*key).await == 11, "all are heard").await;
+    }
+    clerk.turn(now + SignedDuration::from_hours(2)).await;
+    patiently(async || clerk.memory().await.1.len() == 28, "and the timers rang").await;
+    let last = clerk.high_water().await;
+    assert!(last.last_pos < 28, "some rows answer several events: {last:?}");
+    let before = clerk.memory().await;
+    patiently(async || house.told_by("clerk").await == last.last_pos, "all is published").await;
+    clerk.stop().await;
+    house.restore::<Clerk>(&backup).await;
+
+    let clerk = house.start(Clerk).await;
+    assert_eq!(clerk.mode().await, "rolled_back");
+    let done = recover(&clerk, false).await.unwrap();
+    assert_eq!((done.affected, done.mode.as_str()), (0, "normal"));
+    assert_eq!(clerk.memory().await, before, "the same slips, totals and timers");
+    assert_eq!(clerk.verify_chain().await, last.last_pos);
 }
 
 #[tokio::test]

@@ -222,9 +222,15 @@ impl House {
         patiently(async || self.told().await == pos, "it is published").await;
     }
 
-    /// The last position the stream holds.
+    /// The last position the counter's stream holds.
     pub async fn told(&self) -> i64 {
-        let Ok(message) = self.stream().await.get_last_raw_message_by_subject("ev.counter.>").await else { return 0 };
+        self.told_by("counter").await
+    }
+
+    /// The last position the stream of a toy holds.
+    pub async fn told_by(&self, toy: &str) -> i64 {
+        let stream = self.stream_of(&format!("EV_{}", toy.to_uppercase())).await;
+        let Ok(message) = stream.get_last_raw_message_by_subject(&format!("ev.{toy}.>")).await else { return 0 };
         kit::headers::read_all(Some(&message.headers), &message.payload).unwrap().last().unwrap().pos
     }
 

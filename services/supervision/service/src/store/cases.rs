@@ -1,5 +1,7 @@
 //! Cases and all that every event about them writes, in one statement.
 
+use std::sync::Arc;
+
 use jiff_sqlx::{Timestamp, ToSqlx};
 use kit::envelope::Envelope;
 use kit::service::{StoreError, Tx};
@@ -16,7 +18,8 @@ pub async fn write(tx: &mut Tx, unit: &Unit) -> Result<(), StoreError> {
     let entries = EntryColumns::of(unit);
     let (known, knowers): (Vec<Uuid>, Vec<String>) =
         unit.knowers.rows().iter().map(|(case, unit)| (case.uuid(), unit.to_string())).unzip();
-    if cases.ids.is_empty() && entries.cases.is_empty() {
+    let no_clock = clocks.cases.is_empty() && clocks.stopped.0.is_empty();
+    if cases.ids.is_empty() && entries.cases.is_empty() && no_clock && known.is_empty() {
         return Ok(());
     }
     sqlx::query!(
@@ -169,8 +172,7 @@ impl EntryColumns {
         heard.sort_by(|(one, of), (other, with)| {
             (one, &of.service, of.epoch, of.pos).cmp(&(other, &with.service, with.epoch, with.pos))
         });
-        let of_one_row = |(one, of): &&(CaseId, _), (other, with): &&(CaseId, _)| {
-            let (of, with): (&std::sync::Arc<Envelope>, &std::sync::Arc<Envelope>) = (of, with);
+        let of_one_row = |(one, of): &&(CaseId, Arc<Envelope>), (other, with): &&(CaseId, Arc<Envelope>)| {
             (one, &of.service, of.epoch, of.pos) == (other, &with.service, with.epoch, with.pos)
         };
         for facts in heard.chunk_by(of_one_row) {

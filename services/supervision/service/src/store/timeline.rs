@@ -23,7 +23,7 @@ pub struct TimelineKey {
     pub pos: i64,
 }
 
-/// A row of a timeline: what one decision said of the case.
+/// A row of a timeline: what one transaction said of the case.
 #[derive(Debug, Clone)]
 pub struct Happened {
     /// Where it stands in the timeline.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, ReflectMessage, Value};
 use vocab::CaseId;
 use xiezhi_proto::supervision::v1::TimelineDetail;
@@ -39,28 +38,47 @@ pub fn cases_of(type_name: &str, payload: &[u8]) -> Vec<CaseId> {
     let Some(fields) = NAMES_OF_CASES.get(type_name).filter(|fields| !fields.is_empty()) else { return cases };
     let mut rest = payload;
     // A body that does not read as protobuf to its end says nothing more.
-    while let Ok((field, kind)) = decode_key(&mut rest) {
-        if kind != WireType::LengthDelimited || !fields.contains(&field) {
-            if skip_field(kind, field, &mut rest, DecodeContext::default()).is_err() {
-                break;
-            }
-            continue;
-        }
-        let Some((text, after)) = decode_varint(&mut rest)
-            .ok()
-            .and_then(|length| usize::try_from(length).ok())
-            .and_then(|length| rest.split_at_checked(length))
-        else {
-            break;
-        };
-        rest = after;
-        if let Some(case) = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok())
+    while let Some((field, text)) = next_field(&mut rest) {
+        if let Some(case) = text.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok())
+            && fields.contains(&field)
             && !cases.contains(&case)
         {
             cases.push(case);
         }
     }
     cases
+}
+
+/// The number of the next field of a message and, where it is a text or anything else with a length, its bytes.
+fn next_field<'m>(rest: &mut &'m [u8]) -> Option<(u32, Option<&'m [u8]>)> {
+    let key = varint(rest)?;
+    let field = u32::try_from(key >> 3).ok()?;
+    let (fixed, has_bytes) = match key & 7 {
+        0 => {
+            varint(rest)?;
+            (0, false)
+        }
+        1 => (8, false),
+        2 => (usize::try_from(varint(rest)?).ok()?, true),
+        5 => (4, false),
+        _ => return None,
+    };
+    let (bytes, after) = rest.split_at_checked(fixed)?;
+    *rest = after;
+    Some((field, has_bytes.then_some(bytes)))
+}
+
+fn varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, after) = rest.split_first()?;
+        *rest = after;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
 }
 
 /// All that an event says.
@@ -227,6 +245,61 @@ mod tests {
         let found = cases_of(scheduling::OperationStarted::TYPE, &body.encode_to_vec());
         assert_eq!(found, cases.map(|case| case.parse().unwrap()));
         assert!(cases_of("xiezhi.intake.v1.NotInThisContract", &[]).is_empty());
+    }
+
+    #[test]
+    fn a_link_belongs_to_both_heads_and_a_broken_body_to_nobody_more() {
+        use xiezhi_proto::intake::v1::CaseLinked;
+
+        let cases = [1, 2, 3].map(|nth| format!("0190a000-0000-7000-8000-00000000000{nth}"));
+        let body = CaseLinked {
+            case_id: cases[0].clone(),
+            head_case_id: cases[1].clone(),
+            left_head_case_id: cases[2].clone(),
+            ..Default::default()
+        };
+        let body = body.encode_to_vec();
+        let all: Vec<CaseId> = cases.iter().map(|case| case.parse().unwrap()).collect();
+        let mut found = cases_of(CaseLinked::TYPE, &body);
+        found.sort();
+        assert_eq!(found, all);
+        for end in 0..body.len() {
+            let found = cases_of(CaseLinked::TYPE, &body[..end]);
+            assert!(found.iter().all(|case| all.contains(case)), "{end}: {found:?}");
+        }
+        assert!(cases_of(CaseLinked::TYPE, &[0xff; 12]).is_empty());
+        assert!(cases_of(CaseLinked::TYPE, &CaseLinked::default().encode_to_vec()).is_empty());
+    }
+
+    /// Whatever stands around them, the hand finds the cases that the descriptors name.
+    #[test]
+    fn every_event_is_found_by_the_cases_it_names() {
+        let pool = CONTRACT.as_ref().unwrap();
+        let text = "0190a000-0000-7000-8000-00000000000a";
+        for kind in xiezhi_proto::EVENTS {
+            let descriptor = pool.get_message_by_name(kind.type_name).unwrap();
+            let mut message = DynamicMessage::new(descriptor.clone());
+            let mut named = false;
+            for field in descriptor.fields() {
+                let is_name = ["case_id", "case_ids"].contains(&field.name());
+                named |= is_name;
+                let one = || match field.kind() {
+                    prost_reflect::Kind::String => {
+                        Value::String(if is_name { text.to_owned() } else { "文".to_owned() })
+                    }
+                    prost_reflect::Kind::Message(inner) => Value::Message(DynamicMessage::new(inner)),
+                    kind => Value::default_value(&kind),
+                };
+                if field.is_map() {
+                    continue;
+                }
+                let value = if field.is_list() { Value::List(vec![one(), one()]) } else { one() };
+                message.set_field(&field, value);
+            }
+            let found = cases_of(kind.type_name, &message.encode_to_vec());
+            let expected: Vec<CaseId> = named.then(|| text.parse().unwrap()).into_iter().collect();
+            assert_eq!(found, expected, "{}", kind.type_name);
+        }
     }
 
     #[test]
