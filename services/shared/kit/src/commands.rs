@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, LazyLock, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use uuid::Uuid;
 
@@ -20,7 +21,7 @@ use crate::store::{self, StoredCommand};
 /// How many commands one commit takes at most.
 const GROUP: usize = 256;
 /// How many groups are under way at once, in one process.
-const WORKERS: usize = 2;
+pub(crate) const WORKERS: usize = 2;
 /// So long a group keeps the next one waiting before both are under way.
 const LONGEST_TURN: Duration = Duration::from_millis(20);
 
@@ -48,6 +49,16 @@ impl Drop for Waiting {
     }
 }
 
+/// Commands have threads of their own: among hundreds of requests that are being read and answered, a group that waits for its
+/// store would come last whenever the store has answered, and all of their callers with it.
+fn threads() -> Handle {
+    static THREADS: LazyLock<Option<Runtime>> = LazyLock::new(|| {
+        let built = Builder::new_multi_thread().worker_threads(WORKERS).thread_name("commands").enable_all().build();
+        built.inspect_err(|error| tracing::warn!(%error, "commands share the threads of all")).ok()
+    });
+    THREADS.as_ref().map_or_else(Handle::current, |threads| threads.handle().clone())
+}
+
 /// Held by the group that is being decided, until it is committed.
 type Turn = Option<OwnedSemaphorePermit>;
 
@@ -59,7 +70,7 @@ impl<S: Service> Corridor<S> {
         for _ in 0..WORKERS {
             let (weak, jobs, turn) = (Arc::downgrade(&self.inner), Arc::clone(&jobs), Arc::clone(&turn));
             // Its own task: a dropped RPC never drops a future that is inside a transaction.
-            tokio::spawn(async move {
+            threads().spawn(async move {
                 let mut group = Vec::with_capacity(GROUP);
                 loop {
                     let mut jobs = jobs.lock().await;
@@ -141,7 +152,7 @@ impl<S: Service> Corridor<S> {
     }
 
     async fn try_group(&self, jobs: &[Job<S>], turn: Turn) -> Result<Vec<Result<Vec<u8>, Refusal>>, Stopped> {
-        let mut tx = self.inner.work.begin().await?;
+        let mut tx = self.inner.commands.begin().await?;
         match self.group_in(&mut tx, jobs).await {
             Ok((results, Some(left))) => {
                 tx.commit().await?;

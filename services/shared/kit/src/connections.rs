@@ -36,8 +36,13 @@ pub(crate) struct Link<'c> {
 pub(crate) struct Transaction<'c>(Link<'c>);
 
 impl Connections {
-    pub fn new(options: PgConnectOptions, most: u32) -> Self {
-        Self { options, permits: Semaphore::new(most.max(1) as usize), idle: Mutex::default() }
+    pub fn new(options: PgConnectOptions, most: usize) -> Self {
+        Self { options, permits: Semaphore::new(most.max(1)), idle: Mutex::default() }
+    }
+
+    /// As many more to the same store.
+    pub fn more(&self, most: usize) -> Self {
+        Self::new(self.options.clone(), most)
     }
 
     /// A connection; one that lay idle may have lost its server meanwhile.

@@ -52,8 +52,10 @@ pub(crate) struct Wakes {
 
 pub(crate) struct Inner<S: Service> {
     pub service: S,
-    /// For the loops and for decisions.
+    /// For the loops.
     pub work: Connections,
+    /// For commands, on threads of their own.
+    pub commands: Connections,
     /// For reads through the doors, so that a flood of them starves no deadline.
     pub reads: PgPool,
     pub wakes: Wakes,
@@ -169,9 +171,11 @@ impl<S: Service> Corridor<S> {
     pub(crate) fn new(service: S, work: Connections, reads: PgPool) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let (commits, _) = watch::channel(0);
+        let commands = work.more(crate::commands::WORKERS);
         let inner = Inner {
             service,
             work,
+            commands,
             reads,
             wakes: Wakes::default(),
             fresh: std::sync::Mutex::default(),

@@ -21,7 +21,7 @@ use crate::ears::Ears;
 use crate::relay::Relay;
 use crate::service::Service;
 use crate::settings::{ClockKind, Settings};
-use crate::{key_check, nats, store};
+use crate::{commands, key_check, nats, store};
 
 /// The bus's own tables.
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
@@ -83,6 +83,9 @@ impl<S: Service> Node<S> {
     }
 }
 
+/// So many connections the loops of a service have at least: one that numbers, one that hears, one beside them.
+const FEWEST: usize = 3;
+
 /// Decisions run the same few statements over sets of keys. Planning one takes longer than running it, so it is planned once;
 /// and because it is, its plan must not depend on how empty a table was at that moment.
 const SAME_PLAN: [(&str, &str); 3] =
@@ -139,7 +142,9 @@ fn of_reads(settings: &Settings) -> PgPoolOptions {
 /// Starts a service over a database that is migrated: its corridor and every loop.
 pub async fn start<S: Service>(service: S, settings: &Settings) -> anyhow::Result<Node<S>> {
     let work = connect_options(&settings.database_url, S::NAME)?.options(SAME_PLAN);
-    let work = Connections::new(work, settings.max_connections);
+    // Those of commands are counted among them.
+    let most = settings.max_connections as usize;
+    let work = Connections::new(work, most.saturating_sub(commands::WORKERS).max(FEWEST));
     let reads = connect(settings, S::NAME, of_reads(settings)).await?;
     if let Some(key) = service.sealing_key() {
         key_check::prove(&reads, key).await?;
