@@ -1,7 +1,5 @@
 //! The service as the kit runs it.
 
-use std::sync::Arc;
-
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
@@ -65,13 +63,7 @@ impl Service for Assignment {
         store::load(tx, keys).await
     }
 
-    fn on_event(
-        &self,
-        unit: &mut Unit,
-        cx: &mut Context<Rules>,
-        heard: &Self::Heard,
-        _: &Arc<Envelope>,
-    ) -> Result<(), Failed> {
+    fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, heard: &Self::Heard) -> Result<(), Failed> {
         heard.as_ref().map_or(Ok(()), |heard| consume::on_event(unit, cx, heard))
     }
 

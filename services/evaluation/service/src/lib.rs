@@ -11,8 +11,6 @@ mod tick;
 mod unit;
 mod wire;
 
-use std::sync::Arc;
-
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
@@ -81,13 +79,7 @@ impl Service for Evaluation {
         store::load(tx, keys).await
     }
 
-    fn on_event(
-        &self,
-        unit: &mut Unit,
-        cx: &mut Context<Rules>,
-        report: &Self::Heard,
-        _: &Arc<Envelope>,
-    ) -> Result<(), Failed> {
+    fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, report: &Self::Heard) -> Result<(), Failed> {
         consume::on_event(unit, cx, report)
     }
 

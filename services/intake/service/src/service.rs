@@ -1,7 +1,5 @@
 //! Intake as the kit knows it.
 
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use kit::context::Context;
 use kit::envelope::Envelope;
@@ -68,14 +66,8 @@ impl Service for Intake {
         store::load(tx, keys).await
     }
 
-    fn on_event(
-        &self,
-        unit: &mut Unit,
-        cx: &mut Context<Rules>,
-        heard: &Self::Heard,
-        _: &Arc<Envelope>,
-    ) -> Result<(), Failed> {
-        app::follow::follow(unit, cx, heard.clone())
+    fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, heard: &Self::Heard) -> Result<(), Failed> {
+        app::follow::follow(unit, cx, heard)
     }
 
     // Intake arms no timer: the clocks of acceptance are supervision's, and nothing here happens by silence.

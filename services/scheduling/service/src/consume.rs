@@ -32,21 +32,21 @@ pub fn read(event: &Envelope) -> Result<(Keys<Needs>, Heard), Failed> {
 
 /// Decides an event on the loaded unit.
 pub fn on_event(unit: &mut Unit, cx: &mut Cx, heard: &Heard) -> Result<(), Failed> {
-    match heard.clone() {
+    match heard {
         escalation @ Heard::Escalated { .. } => escalated(unit, cx, escalation),
-        Heard::Ended { case, reason, round } => ended(unit, cx, case, reason, round),
-        Heard::OrderWithdrawn { case, order } => order_withdrawn(unit, cx, case, order),
-        Heard::ClosingRefused(case) => closing_refused(unit, cx, case),
+        Heard::Ended { case, reason, round } => ended(unit, cx, *case, reason, *round),
+        Heard::OrderWithdrawn { case, order } => order_withdrawn(unit, cx, *case, *order),
+        Heard::ClosingRefused(case) => closing_refused(unit, cx, *case),
         Heard::OpenAgain(case) => {
-            change_known(unit, case, |known| KnownCase { ended: None, ..known });
+            change_known(unit, *case, |known| KnownCase { ended: None, ..known });
             Ok(())
         }
         Heard::FinishBy { case, due } => {
-            change_known(unit, case, |known| KnownCase { finish_by: due, ..known });
+            change_known(unit, *case, |known| KnownCase { finish_by: *due, ..known });
             Ok(())
         }
         Heard::AccountDisabled(account) => {
-            cx.revoke(account);
+            cx.revoke(account.clone());
             Ok(())
         }
         Heard::Nothing => Ok(()),
@@ -54,11 +54,12 @@ pub fn on_event(unit: &mut Unit, cx: &mut Cx, heard: &Heard) -> Result<(), Faile
 }
 
 /// 提请联合执法: a proposal, unless the case needs nothing more or an operation for it is open already.
-fn escalated(unit: &mut Unit, cx: &mut Cx, escalation: Heard) -> Result<(), Failed> {
+fn escalated(unit: &mut Unit, cx: &mut Cx, escalation: &Heard) -> Result<(), Failed> {
     let Heard::Escalated { case, round, operation, finish_by, body } = escalation else { return Ok(()) };
+    let case = *case;
     let mut known = unit.cases.get(&case).cloned().unwrap_or_default();
-    known.finish_by = known.finish_by.or(finish_by);
-    let is_over = known.is_over(round);
+    known.finish_by = known.finish_by.or(*finish_by);
+    let is_over = known.is_over(*round);
     unit.cases.put(case, known);
     if is_over || unfinished(unit, case).next().is_some() {
         tracing::info!(case_id = %case, "the escalation of case {case} proposes nothing: it is over, or an operation is open");
@@ -66,7 +67,7 @@ fn escalated(unit: &mut Unit, cx: &mut Cx, escalation: Heard) -> Result<(), Fail
     }
     let at: Timestamp = cx.now();
     let answer_by = cx.rules().timer(Clock::Decide, at).map(|arm| arm.due_at);
-    let operation = Operation::propose(events::proposal(&body, operation, at, answer_by)?);
+    let operation = Operation::propose(events::proposal(body, *operation, at, answer_by)?);
     app::propose(unit, cx, &operation);
     Ok(())
 }

@@ -10,8 +10,6 @@ pub mod tick;
 pub mod unit;
 pub mod wire;
 
-use std::sync::Arc;
-
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
@@ -83,13 +81,7 @@ impl Service for Scheduling {
         store::load(tx, keys).await
     }
 
-    fn on_event(
-        &self,
-        unit: &mut Unit,
-        cx: &mut Context<Rules>,
-        heard: &Self::Heard,
-        _: &Arc<Envelope>,
-    ) -> Result<(), Failed> {
+    fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, heard: &Self::Heard) -> Result<(), Failed> {
         consume::on_event(unit, cx, heard)
     }
 

@@ -343,7 +343,7 @@ impl<S: Service> Corridor<S> {
             );
             let _entered = span.enter();
             cx.go_on(Arc::clone(fact));
-            unpanicked(|| self.inner.service.on_event(unit, cx, heard, fact))
+            unpanicked(|| self.inner.service.on_event(unit, cx, heard))
                 .unwrap_or_else(|panic| Err(Failed::Broken(panic)))
         });
         if decided.is_err() {

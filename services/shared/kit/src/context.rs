@@ -201,6 +201,14 @@ impl<R> Context<R> {
         }
     }
 
+    /// The fact behind this decision, where it is one.
+    pub fn event(&self) -> Option<&Arc<Envelope>> {
+        match &self.cause {
+            Cause::Event(event) => Some(event),
+            Cause::Command(_) | Cause::Timer(_) => None,
+        }
+    }
+
     /// A role and id of ours, as the journal remembers it.
     pub fn actor(&self) -> String {
         match &self.cause {

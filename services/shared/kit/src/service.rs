@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -173,13 +172,8 @@ pub trait Service: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Unit, StoreError>> + Send;
 
     /// Decides an event on the loaded unit: no SQL, no waiting. Decided again where its transaction is run again.
-    fn on_event(
-        &self,
-        unit: &mut Self::Unit,
-        cx: &mut Context<Self::Rules>,
-        heard: &Self::Heard,
-        event: &Arc<Envelope>,
-    ) -> Result<(), Failed>;
+    fn on_event(&self, unit: &mut Self::Unit, cx: &mut Context<Self::Rules>, heard: &Self::Heard)
+    -> Result<(), Failed>;
 
     /// Decides a timer that came due.
     fn on_timer(&self, unit: &mut Self::Unit, cx: &mut Context<Self::Rules>, timer: &FiredTimer) -> Result<(), Failed>;

@@ -18,12 +18,7 @@ pub fn read(event: &Envelope) -> Result<(Keys<Needs>, Report), Failed> {
 }
 
 /// Takes an event in.
-pub fn on_event(
-    unit: &mut Unit,
-    cx: &mut Context<Rules>,
-    report: &Report,
-    event: &Arc<Envelope>,
-) -> Result<(), Failed> {
+pub fn on_event(unit: &mut Unit, cx: &mut Context<Rules>, report: &Report) -> Result<(), Failed> {
     if let Some(account) = &report.disabled_account {
         cx.revoke(account.clone());
         return Ok(());
@@ -34,8 +29,10 @@ pub fn on_event(
         let events = case.hear(heard, &rules.book).map_err(failed)?;
         settle(unit, cx, case, &events).map_err(failed)?;
     }
-    for case in wire::cases_of(&event.type_name, &event.payload) {
-        unit.timeline.push((case, Arc::clone(event)));
+    if let Some(event) = cx.event() {
+        for case in wire::cases_of(&event.type_name, &event.payload) {
+            unit.timeline.push((case, Arc::clone(event)));
+        }
     }
     Ok(())
 }

@@ -11,8 +11,6 @@ mod tick;
 mod unit;
 mod wire;
 
-use std::sync::Arc;
-
 use kit::context::Context;
 use kit::envelope::Envelope;
 use kit::refusal::Refusal;
@@ -80,14 +78,8 @@ impl Service for Supervision {
         store::load(tx, keys).await
     }
 
-    fn on_event(
-        &self,
-        unit: &mut Unit,
-        cx: &mut Context<Rules>,
-        report: &Self::Heard,
-        event: &Arc<Envelope>,
-    ) -> Result<(), Failed> {
-        consume::on_event(unit, cx, report, event)
+    fn on_event(&self, unit: &mut Unit, cx: &mut Context<Rules>, report: &Self::Heard) -> Result<(), Failed> {
+        consume::on_event(unit, cx, report)
     }
 
     fn on_timer(&self, unit: &mut Unit, cx: &mut Context<Rules>, timer: &FiredTimer) -> Result<(), Failed> {

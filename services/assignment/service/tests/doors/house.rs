@@ -129,7 +129,7 @@ macro_rules! voices {
             async fn load(&self, _: &mut Tx, _: &Keys<()>) -> Result<Nothing, StoreError> {
                 Ok(Nothing)
             }
-            fn on_event(&self, _: &mut Nothing, _: &mut Context<()>, (): &(), _: &std::sync::Arc<Envelope>) -> Result<(), Failed> {
+            fn on_event(&self, _: &mut Nothing, _: &mut Context<()>, (): &()) -> Result<(), Failed> {
                 Ok(())
             }
             fn on_timer(&self, _: &mut Nothing, _: &mut Context<()>, _: &FiredTimer) -> Result<(), Failed> {

@@ -62,7 +62,7 @@ macro_rules! neighbours {
                 Ok(Nothing)
             }
 
-            fn on_event(&self, _: &mut Nothing, _: &mut Context<()>, (): &(), _: &std::sync::Arc<Envelope>) -> Result<(), Failed> {
+            fn on_event(&self, _: &mut Nothing, _: &mut Context<()>, (): &()) -> Result<(), Failed> {
                 Ok(())
             }
 

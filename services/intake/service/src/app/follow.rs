@@ -14,21 +14,22 @@ use crate::unit::Unit;
 use crate::wire::heard::Heard;
 
 /// Follows an event.
-pub fn follow(unit: &mut Unit, cx: &mut Context<Rules>, heard: Heard) -> Result<(), Failed> {
+pub fn follow(unit: &mut Unit, cx: &mut Context<Rules>, heard: &Heard) -> Result<(), Failed> {
     match heard {
-        Heard::Diagnosis { case, suggestion, units, body } => diagnosed(unit, cx, case, suggestion, units, body),
-        Heard::Involved { case, units } => involved(unit, cx, case, &units),
+        Heard::Diagnosis { case, suggestion, units, body } => diagnosed(unit, cx, *case, suggestion, units, body),
+        Heard::Involved { case, units } => involved(unit, cx, *case, units),
         Heard::Handled { case, lead, conclusion, at, round } => {
-            handled(unit, cx, case, &Handling { at, lead, conclusion, notice: new_notice(cx) }, round)
+            let (lead, conclusion) = (lead.clone(), conclusion.clone());
+            handled(unit, cx, *case, &Handling { at: *at, lead, conclusion, notice: new_notice(cx) }, *round)
         }
-        Heard::Extended { case, extensions } => extensions.into_iter().try_for_each(|extension| {
+        Heard::Extended { case, extensions } => extensions.iter().try_for_each(|extension| {
             let notice = new_notice(cx);
-            one(unit, cx, case, Command::Extend { extension, notice }).map(|_| ())
+            one(unit, cx, *case, Command::Extend { extension: extension.clone(), notice }).map(|_| ())
         }),
-        Heard::ClosingApproved { case, round } => closed(unit, cx, case, round),
-        Heard::Reopen { case, rated, cause } => reopen(unit, cx, case, rated, cause),
+        Heard::ClosingApproved { case, round } => closed(unit, cx, *case, *round),
+        Heard::Reopen { case, rated, cause } => reopen(unit, cx, *case, *rated, cause.clone()),
         Heard::AccountDisabled { account } => {
-            cx.revoke(account);
+            cx.revoke(account.clone());
             Ok(())
         }
         Heard::Nothing => Ok(()),
@@ -49,20 +50,20 @@ fn diagnosed(
     unit: &mut Unit,
     cx: &mut Context<Rules>,
     id: CaseId,
-    suggestion: Suggestion,
-    units: BTreeSet<UnitCode>,
-    body: Vec<u8>,
+    suggestion: &Suggestion,
+    units: &BTreeSet<UnitCode>,
+    body: &[u8],
 ) -> Result<(), Failed> {
     let case = find(unit, id)?;
     let events = case
-        .decide(Command::Diagnose { suggestion, units: units.clone() }, cx.now())
+        .decide(Command::Diagnose { suggestion: suggestion.clone(), units: units.clone() }, cx.now())
         .map_err(|error| failed(case.number.as_str(), &error))?;
     if events.is_empty() {
         return Ok(());
     }
-    unit.diagnoses.put(id, body);
+    unit.diagnoses.put(id, body.to_vec());
     carry(unit, cx, case, &events);
-    involved(unit, cx, id, &units)
+    involved(unit, cx, id, units)
 }
 
 /// Whoever has to do with a head has to do with its members.

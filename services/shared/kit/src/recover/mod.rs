@@ -8,6 +8,7 @@
 pub(crate) mod chain;
 pub(crate) mod epoch;
 pub(crate) mod gather;
+mod origin;
 mod redo;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

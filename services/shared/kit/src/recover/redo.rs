@@ -16,6 +16,8 @@ use crate::parked::{self, ParkedRow};
 use crate::service::{Failed, FiredTimer, Keys, Recalled, Service, StoreError, Tx};
 use crate::store::{self, Affected};
 
+use super::origin::{self, Decision, Origin, RowOf, Told};
+
 /// How many events one firing of a timer may have said, for finding it again.
 const EVENTS_OF_A_TIMER: u32 = 16;
 
@@ -26,59 +28,6 @@ pub(super) struct Heard {
     pub events: VecDeque<Envelope>,
     /// Epoch, position and hash of the last that was.
     pub end: Option<(i32, i64, Vec<u8>)>,
-}
-
-/// What a decision of ours followed from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Origin {
-    Command(Uuid),
-    Event(Uuid),
-    /// A timer, or the service itself; by its own id.
-    Alone(Uuid),
-}
-
-/// The rows of neighbours by each of their facts: whatever fact caused something, the row was heard as one.
-#[derive(Debug, Default)]
-struct RowOf(HashMap<Uuid, NeighboursRow>);
-
-#[derive(Debug, Clone, Copy)]
-struct NeighboursRow {
-    id: Uuid,
-    /// Its producer's place among those who are heard, and its position: one transaction takes them in this order.
-    place: (usize, i64),
-}
-
-impl RowOf {
-    fn learn(&mut self, row: &Envelope, heard: &[&str]) {
-        let producer = heard.iter().position(|producer| *producer == row.service).unwrap_or(heard.len());
-        let known = NeighboursRow { id: row.event_id, place: (producer, row.pos) };
-        for fact in row.clone().facts().unwrap_or_default() {
-            self.0.insert(fact.event_id, known);
-        }
-    }
-
-    /// What a fact of one of our rows followed from.
-    fn origin(&self, row: &Envelope, fact: &Envelope) -> Origin {
-        match (fact.command_id, fact.cause_id) {
-            (Some(command), _) => Origin::Command(command),
-            (None, Some(cause)) => Origin::Event(self.0.get(&cause).map_or(cause, |row| row.id)),
-            // Of a timer the row is one, however much it said.
-            (None, None) => Origin::Alone(row.event_id),
-        }
-    }
-
-    fn place(&self, fact: &Envelope) -> Option<(usize, i64)> {
-        self.0.get(&fact.cause_id?).map(|row| row.place)
-    }
-}
-
-/// A decision that one of our rows tells of.
-struct Decision<'r> {
-    /// The row.
-    event: &'r Envelope,
-    /// Where what it followed from was heard.
-    place: Option<(usize, i64)>,
-    from: Origin,
 }
 
 /// A walk along what came back.
@@ -135,25 +84,11 @@ impl<'r, S: Service> Redo<'r, S> {
         let mut rows = RowOf::default();
         let heard = self.heard.values().flat_map(|heard| &heard.events);
         heard.chain(self.aside.values().map(|(event, _)| event)).for_each(|row| rows.learn(row, S::HEARS));
-        // A row may answer several events; each of them was one decision. What one transaction said was decided in the order in
-        // which it heard.
-        let mut decisions: Vec<Decision<'_>> = Vec::new();
-        for event in self.imported {
-            let facts = event.clone().facts();
-            let facts = facts.map_err(|error| {
-                let (id, reason) = (event.pos.to_string(), error.to_string());
-                Stopped::Store(StoreError::Unreadable { table: "bus.journal", id, reason })
-            })?;
-            for fact in facts {
-                let from = rows.origin(event, &fact);
-                decisions.push(Decision { event, place: rows.place(&fact), from });
-                self.said.entry(from).or_default().push(fact);
-            }
-        }
-        decisions
-            .chunk_by_mut(|one, next| one.event.recorded_at == next.event.recorded_at)
-            .for_each(|decided| decided.sort_by_key(|decision| decision.place));
-        for Decision { event, from, .. } in decisions {
+        let Told { decisions, said } = origin::told(self.imported, &rows).map_err(|(pos, reason)| {
+            Stopped::Store(StoreError::Unreadable { table: "bus.journal", id: pos, reason })
+        })?;
+        self.said = said;
+        for Decision { row: event, from, .. } in decisions {
             // All that one origin said was one decision.
             let Some(said) = self.said.remove(&from) else { continue };
             if self.known.contains(&event.event_id) {
@@ -469,7 +404,7 @@ fn hear_each<S: Service>(
 ) -> Result<(), Failed> {
     facts.iter().try_for_each(|(fact, heard)| {
         cx.go_on(Arc::clone(fact));
-        corridor.inner.service.on_event(unit, cx, heard, fact)
+        corridor.inner.service.on_event(unit, cx, heard)
     })
 }
 

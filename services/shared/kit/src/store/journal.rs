@@ -1,4 +1,4 @@
-//! The journal: events are written without a position, given one in the order of their rows, and read by it.
+//! The journal: events get their position with their commit, or soon after in the order of their rows, and are read by it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::{Head, Outcome, StoredCommand};
+use crate::columns::column;
 use crate::connections::Connections;
 use crate::context::Emitted;
 use crate::envelope::Envelope;
@@ -80,6 +81,18 @@ pub struct Appended {
     pub numbered: Vec<Envelope>,
 }
 
+/// The place of each event within its key, and the last place of each key that is spoken of.
+fn sequences(heads: &BTreeMap<Uuid, i64>, events: &[Cow<'_, Emitted>]) -> (Vec<i64>, BTreeMap<Uuid, i64>) {
+    let mut last_of = BTreeMap::new();
+    let of = |event: &Cow<'_, Emitted>| {
+        let last = last_of.entry(event.key).or_insert_with(|| heads.get(&event.key).copied().unwrap_or(0));
+        *last += 1;
+        *last
+    };
+    let seqs = events.iter().map(of).collect();
+    (seqs, last_of)
+}
+
 /// What a command leaves beside its effects: its answer, and its events.
 ///
 /// One statement. Answers come in it before any effect does: a second run of the same command meets its own answer here, and not
@@ -98,39 +111,11 @@ pub async fn append(
     }
     // A key that nobody declared may still be new; one that exists must have been locked, or its order would be a guess.
     let undeclared: Vec<Uuid> = events.iter().map(|event| event.key).filter(|key| !heads.contains_key(key)).collect();
-    let mut next = heads.clone();
-    let mut seqs = Vec::with_capacity(events.len());
-    for event in events {
-        let seq = next.entry(event.key).or_insert(0);
-        *seq += 1;
-        seqs.push(*seq);
-    }
-    let touched: BTreeMap<Uuid, i64> =
-        events.iter().filter_map(|event| next.get(&event.key).map(|seq| (event.key, *seq))).collect();
-    let (touched, last): (Vec<Uuid>, Vec<i64>) = touched.into_iter().unzip();
+    let (seqs, last_of) = sequences(heads, events);
+    let (touched, last): (Vec<Uuid>, Vec<i64>) = last_of.into_iter().unzip();
     let epoch = end.as_ref().map_or(0, |end| end.epoch);
     let numbered = end.map_or_else(Vec::new, |end| end.number(service, now, events, &seqs));
-    let positions: Vec<i64> = numbered.iter().map(|event| event.pos).collect();
-    let chain: Vec<Vec<u8>> = numbered.iter().map(|event| event.hash.clone()).collect();
-    let new_end = numbered.last().map(|event| (event.pos, event.hash.clone()));
-    let (new_pos, new_hash) = new_end.unzip();
-
-    let command_ids: Vec<Uuid> = commands.iter().map(|c| c.command_id).collect();
-    let callers: Vec<String> = commands.iter().map(|c| c.caller.clone()).collect();
-    let methods: Vec<String> = commands.iter().map(|c| c.method.clone()).collect();
-    let hashes: Vec<Vec<u8>> = commands.iter().map(|c| c.request_hash.clone()).collect();
-    let responses: Vec<Vec<u8>> = commands.iter().map(|c| c.response.clone()).collect();
-
-    let ids: Vec<Uuid> = events.iter().map(|e| e.event_id).collect();
-    let causing_commands: Vec<Option<Uuid>> = events.iter().map(|e| e.command_id).collect();
-    let causes: Vec<Option<Uuid>> = events.iter().map(|e| e.cause_id).collect();
-    let actors: Vec<String> = events.iter().map(|e| e.actor.clone()).collect();
-    let traces: Vec<Option<String>> = events.iter().map(|e| e.traceparent.clone()).collect();
-    let keys: Vec<Uuid> = events.iter().map(|e| e.key).collect();
-    let types: Vec<String> = events.iter().map(|e| e.type_name.to_owned()).collect();
-    let versions: Vec<i32> = events.iter().map(|e| e.schema_ver).collect();
-    let occurred: Vec<jiff_sqlx::Timestamp> = events.iter().map(|e| e.occurred_at.to_sqlx()).collect();
-    let payloads: Vec<Vec<u8>> = events.iter().map(|e| e.payload.clone()).collect();
+    let (new_pos, new_hash) = numbered.last().map(|event| (event.pos, event.hash.clone())).unzip();
     let row = sqlx::query!(
         r#"WITH known AS (SELECT key FROM bus.head WHERE key = ANY($20) AND seq > 0 LIMIT 1),
            answered AS (
@@ -162,28 +147,28 @@ pub async fn append(
            waiting AS (INSERT INTO bus.unnumbered (id) SELECT id FROM added WHERE $24::bigint IS NULL)
            SELECT (SELECT count(*) FROM answered) AS "answered!",
                   (SELECT key FROM known) AS known"#,
-        &ids,
-        &causing_commands as _,
-        &causes as _,
-        &actors,
-        &traces as _,
-        &keys,
+        &column(events, |event| event.event_id),
+        &column(events, |event| event.command_id) as _,
+        &column(events, |event| event.cause_id) as _,
+        &column(events, |event| event.actor.clone()),
+        &column(events, |event| event.traceparent.clone()) as _,
+        &column(events, |event| event.key),
         &seqs,
-        &types,
-        &versions,
-        &occurred as _,
-        &payloads,
+        &column(events, |event| event.type_name.to_owned()),
+        &column(events, |event| event.schema_ver),
+        &column(events, |event| event.occurred_at.to_sqlx()) as _,
+        &column(events, |event| event.payload.clone()),
         now.to_sqlx() as _,
-        &command_ids,
-        &callers,
-        &methods,
-        &hashes,
-        &responses,
+        &column(commands, |command| command.command_id),
+        &column(commands, |command| command.caller.clone()),
+        &column(commands, |command| command.method.clone()),
+        &column(commands, |command| command.request_hash.clone()),
+        &column(commands, |command| command.response.clone()),
         &touched,
         &last,
         &undeclared,
-        &positions,
-        &chain,
+        &column(&numbered, |event| event.pos),
+        &column(&numbered, |event| event.hash.clone()),
         epoch,
         new_pos,
         new_hash

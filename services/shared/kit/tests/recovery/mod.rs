@@ -1,6 +1,6 @@
 //! Databases set back to an earlier time, streams that lost something: what comes back, what waits for a person.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use kit::refusal::Refusal;
 use kit::service::Service;
 use uuid::Uuid;
@@ -162,20 +162,36 @@ async fn what_is_nowhere_ends_an_epoch_and_whoever_heard_it_waits_for_a_person()
     assert_eq!(counter.verify_chain().await, 17);
 }
 
+/// A clerk who has heard of four keys and was backed up then, and the counter it hears. The clerk is not there.
+struct Office {
+    house: House,
+    counter: Started<Counter>,
+    keys: Vec<Uuid>,
+    begun: Timestamp,
+    backup: String,
+}
+
+impl Office {
+    async fn open() -> Self {
+        let house = House::open().await;
+        let counter = house.start(Counter).await;
+        let clerk = house.start(Clerk).await;
+        let keys: Vec<Uuid> = (0..4).map(|_| Uuid::now_v7()).collect();
+        let begun = clerk.corridor.now().await.unwrap();
+        for key in &keys {
+            counter.add(Uuid::now_v7(), *key, 1).await.unwrap();
+        }
+        patiently(async || clerk.memory().await.1.len() == 4, "four slips").await;
+        clerk.high_water().await;
+        clerk.stop().await;
+        let backup = house.back_up::<Clerk>().await;
+        Self { house, counter, keys, begun, backup }
+    }
+}
+
 #[tokio::test]
 async fn a_service_that_acts_on_others_is_brought_forward_to_the_same_memory() {
-    let house = House::open().await;
-    let counter = house.start(Counter).await;
-    let clerk = house.start(Clerk).await;
-    let keys: Vec<Uuid> = (0..4).map(|_| Uuid::now_v7()).collect();
-    let now = clerk.corridor.now().await.unwrap();
-    for key in &keys {
-        counter.add(Uuid::now_v7(), *key, 1).await.unwrap();
-    }
-    patiently(async || clerk.memory().await.1.len() == 4, "four slips").await;
-    clerk.high_water().await;
-    clerk.stop().await;
-    let backup = house.back_up::<Clerk>().await;
+    let Office { house, counter, keys, begun: now, backup } = Office::open().await;
 
     let clerk = house.start(Clerk).await;
     // Commands, events that say nothing, events that say something, and timers, one after the other.
@@ -224,18 +240,7 @@ async fn a_service_that_acts_on_others_is_brought_forward_to_the_same_memory() {
 
 #[tokio::test]
 async fn a_row_that_answers_several_events_is_decided_again_event_by_event() {
-    let house = House::open().await;
-    let counter = house.start(Counter).await;
-    let clerk = house.start(Clerk).await;
-    let keys: Vec<Uuid> = (0..4).map(|_| Uuid::now_v7()).collect();
-    let now = clerk.corridor.now().await.unwrap();
-    for key in &keys {
-        counter.add(Uuid::now_v7(), *key, 1).await.unwrap();
-    }
-    patiently(async || clerk.memory().await.1.len() == 4, "four slips").await;
-    clerk.high_water().await;
-    clerk.stop().await;
-    let backup = house.back_up::<Clerk>().await;
+    let Office { house, counter, keys, begun: now, backup } = Office::open().await;
     // What happened while nobody was there is heard at once: ten events of each key, of which five say something.
     let crowd = (0..40).map(|nth| counter.add(Uuid::now_v7(), keys[nth % 4], 1));
     futures::future::try_join_all(crowd).await.unwrap();

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use xiezhi_proto::Event;
 
 use super::house::{Started, call};
-use super::services::{Counted, Nothing, Totals, flush, load};
+use super::services::{Counted, Nothing, Totals, counted, flush, load};
 
 /// An amount that a command adds without saying so in its event.
 pub const HIDDEN: i64 = 1021;
@@ -62,36 +62,28 @@ impl Service for Clerk {
     type Unit = Desk;
     type Needs = Nothing;
     type Rules = String;
-    type Heard = ();
+    type Heard = Option<(Uuid, i64)>;
 
     fn parse_rules(bytes: &[u8]) -> Result<String, Vec<String>> {
         String::from_utf8(bytes.to_vec()).map_err(|error| vec![error.to_string()])
     }
 
-    fn read(&self, event: &Envelope) -> Result<(Keys<Nothing>, ()), Failed> {
-        Ok((if event.type_name == Counted::TYPE { Keys::one(event.key) } else { Keys::default() }, ()))
+    fn read(&self, event: &Envelope) -> Result<(Keys<Nothing>, Self::Heard), Failed> {
+        let counted = counted(event)?;
+        Ok((Keys::many(counted.map(|(key, _)| key)), counted))
     }
 
     async fn load(&self, tx: &mut Tx, keys: &Keys<Nothing>) -> Result<Desk, StoreError> {
         Ok(Desk { totals: load(tx, &keys.heads).await?, slips: Table::default() })
     }
 
-    fn on_event(
-        &self,
-        unit: &mut Desk,
-        cx: &mut Context<String>,
-        (): &(),
-        event: &std::sync::Arc<Envelope>,
-    ) -> Result<(), Failed> {
-        if event.type_name != Counted::TYPE {
-            return Ok(());
-        }
-        let amount = event.body::<Counted>()?.amount;
+    fn on_event(&self, unit: &mut Desk, cx: &mut Context<String>, counted: &Self::Heard) -> Result<(), Failed> {
+        let Some((key, amount)) = *counted else { return Ok(()) };
         // An even total says nothing.
-        if unit.totals.add(event.key, amount) % 2 == 0 {
+        if unit.totals.add(key, amount) % 2 == 0 {
             return Ok(());
         }
-        Self::write(unit, cx, event.key, amount);
+        Self::write(unit, cx, key, amount);
         let arm = Arm {
             rule: "toy".to_owned(),
             anchor_at: cx.now(),
@@ -100,7 +92,7 @@ impl Service for Clerk {
             calendar_version: 1,
             due_at: cx.now() + SignedDuration::from_hours(1),
         };
-        cx.arm(event.key, "ring", arm);
+        cx.arm(key, "ring", arm);
         Ok(())
     }
 

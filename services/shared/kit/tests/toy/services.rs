@@ -30,6 +30,12 @@ impl xiezhi_proto::Event for Counted {
     const SCHEMA_VERSION: i32 = 1;
 }
 
+/// What was counted, if anything was, and of which key.
+pub fn counted(event: &Envelope) -> Result<Option<(Uuid, i64)>, Failed> {
+    let is_counted = event.type_name == <Counted as xiezhi_proto::Event>::TYPE;
+    is_counted.then(|| Ok((event.key, event.body::<Counted>()?.amount))).transpose()
+}
+
 /// Totals by key.
 #[derive(Default)]
 pub struct Totals {
@@ -101,13 +107,7 @@ impl Service for Counter {
         load(tx, &keys.heads).await
     }
 
-    fn on_event(
-        &self,
-        _: &mut Totals,
-        _: &mut Context<String>,
-        (): &(),
-        _: &std::sync::Arc<Envelope>,
-    ) -> Result<(), Failed> {
+    fn on_event(&self, _: &mut Totals, _: &mut Context<String>, (): &()) -> Result<(), Failed> {
         Ok(())
     }
 
@@ -143,35 +143,27 @@ impl Service for Mirror {
     type Unit = Totals;
     type Needs = Nothing;
     type Rules = String;
-    type Heard = ();
+    type Heard = Option<(Uuid, i64)>;
 
     fn parse_rules(bytes: &[u8]) -> Result<String, Vec<String>> {
         Counter::parse_rules(bytes)
     }
 
-    fn read(&self, event: &Envelope) -> Result<(Keys<Nothing>, ()), Failed> {
-        Ok((Keys::one(event.key), ()))
+    fn read(&self, event: &Envelope) -> Result<(Keys<Nothing>, Self::Heard), Failed> {
+        Ok((Keys::one(event.key), counted(event)?))
     }
 
     async fn load(&self, tx: &mut Tx, keys: &Keys<Nothing>) -> Result<Totals, StoreError> {
         load(tx, &keys.heads).await
     }
 
-    fn on_event(
-        &self,
-        unit: &mut Totals,
-        _: &mut Context<String>,
-        (): &(),
-        event: &std::sync::Arc<Envelope>,
-    ) -> Result<(), Failed> {
-        if event.type_name != <Counted as xiezhi_proto::Event>::TYPE {
-            return Ok(());
-        }
-        match event.body::<Counted>()?.amount {
+    fn on_event(&self, unit: &mut Totals, _: &mut Context<String>, counted: &Self::Heard) -> Result<(), Failed> {
+        let Some((key, amount)) = *counted else { return Ok(()) };
+        match amount {
             POISON => Err(Failed::Broken("nobody can count a thousand and thirteen".to_owned())),
-            NEEDS_PERMISSION if unit.rows.get(&event.key).is_none() => Err(Failed::NotYet("permission".to_owned())),
+            NEEDS_PERMISSION if unit.rows.get(&key).is_none() => Err(Failed::NotYet("permission".to_owned())),
             amount => {
-                unit.add(event.key, amount);
+                unit.add(key, amount);
                 Ok(())
             }
         }
